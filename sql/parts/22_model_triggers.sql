@@ -1,0 +1,108 @@
+/* ---- the model: what keys and checks cannot say ---- */
+
+CREATE FUNCTION chat_rbac.invalidate() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'chat_rbac_invalidate';
+REVOKE ALL ON FUNCTION chat_rbac.invalidate() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.invalidate() IS 'Trigger: tells every session that cached grants are stale, when the transaction commits.';
+
+CREATE FUNCTION chat_rbac.refuse_cycle() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'chat_rbac_refuse_cycle';
+REVOKE ALL ON FUNCTION chat_rbac.refuse_cycle() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.refuse_cycle() IS 'Trigger: refuses an edge that closes a cycle in the unit tree or the role hierarchy (SQLSTATE 23000), also across two concurrent sessions.';
+
+CREATE FUNCTION chat_rbac.near_names(name text, candidates text[]) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'chat_rbac_near_names';
+COMMENT ON FUNCTION chat_rbac.near_names(text, text[]) IS 'Up to three candidates near to a misspelt name, quoted and separated by commas; NULL if none is near.';
+
+CREATE FUNCTION chat_rbac.unit_default_key() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.key := coalesce(NEW.key, NEW.unit_id);
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.unit_default_key() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.unit_default_key() IS 'Trigger: a unit without a key of the application''s has its own id as key.';
+
+CREATE FUNCTION chat_rbac.check_known_permissions() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	held chat_rbac.permission;
+	near text;
+BEGIN
+	FOR held IN
+		SELECT p FROM chat_rbac.unnest(NEW.permissions) AS p
+		WHERE NOT EXISTS (SELECT FROM chat_rbac.known_permission k
+						  WHERE chat_rbac.resource(p) IN ('*', k.resource)
+							AND chat_rbac.action(p) IN ('*', chat_rbac.action(k.name)))
+	LOOP
+		SELECT chat_rbac.near_names(chat_rbac.resource(held) || '.' || chat_rbac.action(held), array_agg(k.name::text))
+		INTO near FROM chat_rbac.known_permission k;
+		RAISE EXCEPTION 'permission "%" is not known', held
+			USING ERRCODE = 'undefined_object',
+				DETAIL = format('Role "%s" of org %s may hold only permissions in chat_rbac.known_permission.', NEW.name, NEW.org_id),
+				HINT = coalesce('Perhaps you meant ' || near || '.', 'Add it to chat_rbac.known_permission if it is your application''s own.');
+	END LOOP;
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.check_known_permissions() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.check_known_permissions() IS 'Trigger: a role holds only known permissions (SQLSTATE 42704, with near names in the hint). A wildcard must match at least one.';
+
+CREATE FUNCTION chat_rbac.check_max_duration() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	r chat_rbac.role;
+BEGIN
+	SELECT * INTO r FROM chat_rbac.role WHERE org_id = NEW.org_id AND role_id = NEW.role_id;
+	IF r.max_duration IS NOT NULL AND
+		(upper_inf(NEW.valid) OR upper(NEW.valid) = 'infinity' OR
+		 upper(NEW.valid) > greatest(lower(NEW.valid), NEW.granted_at) + r.max_duration)
+	THEN
+		RAISE EXCEPTION 'a grant of role "%" must end within % of its beginning', r.name, r.max_duration
+			USING ERRCODE = 'check_violation',
+				HINT = format('Give it a range such as tstzrange(now(), now() + interval ''%s'').', r.max_duration);
+	END IF;
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.check_max_duration() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.check_max_duration() IS 'Trigger: a grant of a role with max_duration must end in time (SQLSTATE 23514).';
+
+CREATE TRIGGER default_key BEFORE INSERT OR UPDATE ON chat_rbac.unit
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.unit_default_key();
+CREATE TRIGGER refuse_cycle AFTER INSERT OR UPDATE OF org_id, unit_id, parent_id ON chat_rbac.unit
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.refuse_cycle('parent_id', 'unit_id');
+CREATE TRIGGER refuse_cycle AFTER INSERT OR UPDATE ON chat_rbac.role_inherit
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.refuse_cycle('junior_id', 'senior_id');
+CREATE TRIGGER check_known_permissions BEFORE INSERT OR UPDATE OF permissions ON chat_rbac.role
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_known_permissions();
+CREATE TRIGGER check_max_duration BEFORE INSERT OR UPDATE ON chat_rbac.role_grant
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_max_duration();
+
+/* what grants are compiled from: every change counts, whoever makes it and however */
+DO $$
+DECLARE
+	tab text;
+BEGIN
+	FOREACH tab IN ARRAY ARRAY['org', 'unit', 'member', 'role', 'role_inherit', 'role_grant', 'protection'] LOOP
+		EXECUTE format('CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE ON chat_rbac.%I'
+					   ' FOR EACH ROW EXECUTE FUNCTION chat_rbac.invalidate()', tab);
+		EXECUTE format('CREATE TRIGGER invalidate_truncate AFTER TRUNCATE ON chat_rbac.%I'
+					   ' FOR EACH STATEMENT EXECUTE FUNCTION chat_rbac.invalidate()', tab);
+		EXECUTE format('ALTER TABLE chat_rbac.%I ENABLE ALWAYS TRIGGER invalidate', tab);
+		EXECUTE format('ALTER TABLE chat_rbac.%I ENABLE ALWAYS TRIGGER invalidate_truncate', tab);
+	END LOOP;
+END
+$$;
+ALTER TABLE chat_rbac.unit ENABLE ALWAYS TRIGGER refuse_cycle;
+ALTER TABLE chat_rbac.role_inherit ENABLE ALWAYS TRIGGER refuse_cycle;

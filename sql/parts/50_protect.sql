@@ -1,0 +1,347 @@
+/* ---- protecting a table: from a specification to policies ---- */
+
+/*
+ * protect() checks all of the specification, completes it, stores it, and
+ * makes the table's policies anew from it.  It and its helpers run as the
+ * caller, who must own the table and may write chat_rbac.protection.  The
+ * helpers stay with PUBLIC: they show only what their caller may read.
+ */
+
+CREATE FUNCTION chat_rbac.spec_error(message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+		MESSAGE = 'invalid specification: ' || message,
+		DETAIL = coalesce(detail, ''), HINT = coalesce(hint, '');
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_error(text, text, text) IS 'Internal to protect(): the one form of its errors, SQLSTATE 22023.';
+
+CREATE FUNCTION chat_rbac.spec_keys(place text, object jsonb, allowed text[] DEFAULT NULL, required text[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	key text;
+BEGIN
+	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
+		PERFORM chat_rbac.spec_error(format('%s must be an object', place),
+			format('It is %s.', coalesce(jsonb_typeof(object), 'missing')));
+	END IF;
+	FOR key IN SELECT jsonb_object_keys(object) LOOP
+		IF key <> ALL (allowed) THEN
+			PERFORM chat_rbac.spec_error(format('unknown key "%s" in %s', key, place),
+				format('Allowed are %s.', (SELECT string_agg(format('"%s"', a), ', ') FROM unnest(allowed) AS a)),
+				'Perhaps you meant ' || chat_rbac.near_names(key, allowed) || '.');
+		END IF;
+	END LOOP;
+	FOREACH key IN ARRAY required LOOP
+		IF NOT object ? key THEN
+			PERFORM chat_rbac.spec_error(format('%s has no key "%s"', place, key));
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_keys(text, jsonb, text[], text[]) IS 'Internal to protect(): an object with allowed keys only (NULL: any), and all required ones.';
+
+CREATE FUNCTION chat_rbac.spec_column(place text, relation regclass, col jsonb, id boolean DEFAULT true) RETURNS name
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	attr pg_attribute;
+	found_names text[];
+BEGIN
+	IF jsonb_typeof(col) IS DISTINCT FROM 'string' THEN
+		PERFORM chat_rbac.spec_error(format('%s must be the name of a column', place));
+	END IF;
+	SELECT a.* INTO attr FROM pg_attribute a
+	WHERE a.attrelid = relation AND a.attname = col #>> '{}' AND a.attnum > 0 AND NOT a.attisdropped;
+	IF NOT FOUND THEN
+		SELECT array_agg(a.attname::text ORDER BY a.attnum) INTO found_names FROM pg_attribute a
+		WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+		PERFORM chat_rbac.spec_error(format('%s: table %s has no column "%s"', place, relation, col #>> '{}'),
+			format('Its columns are %s.', array_to_string(found_names, ', ')),
+			'Perhaps you meant ' || chat_rbac.near_names(col #>> '{}', found_names) || '.');
+	END IF;
+	IF id AND attr.atttypid NOT IN ('integer'::regtype, 'bigint'::regtype) THEN
+		PERFORM chat_rbac.spec_error(format('%s: column "%s" of table %s is of type %s',
+				place, attr.attname, relation, format_type(attr.atttypid, attr.atttypmod)),
+			'Ids must be of type integer or bigint.');
+	END IF;
+	RETURN attr.attname;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_column(text, regclass, jsonb, boolean) IS 'Internal to protect(): the name of a column that exists, and with id, holds integer or bigint.';
+
+CREATE FUNCTION chat_rbac.spec_table(place text, tab jsonb) RETURNS regclass
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	relation regclass := to_regclass(tab #>> '{}');
+BEGIN
+	IF relation IS NULL OR (SELECT relkind FROM pg_class WHERE oid = relation) NOT IN ('r', 'p') THEN
+		PERFORM chat_rbac.spec_error(format('%s: there is no table %s', place, tab),
+			NULL, 'Write the schema too, as in "inbox.conversation".');
+	END IF;
+	RETURN relation;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_table(text, jsonb) IS 'Internal to protect(): the table that a schema-qualified name names.';
+
+CREATE FUNCTION chat_rbac.spec_key(place text, relation regclass, org name, given jsonb) RETURNS name
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	key_columns name[];
+BEGIN
+	IF given IS NOT NULL THEN
+		RETURN chat_rbac.spec_column(format('"key" in %s', place), relation, given);
+	END IF;
+	SELECT array_agg(a.attname) INTO key_columns
+	FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+	WHERE i.indrelid = relation AND i.indisprimary AND a.attname IS DISTINCT FROM org;
+	IF cardinality(key_columns) IS DISTINCT FROM 1 THEN
+		PERFORM chat_rbac.spec_error(format('%s must say with "key" which column of table %s it means', place, relation),
+			format('Beside the org, its primary key has the columns %s.', coalesce(array_to_string(key_columns, ', '), '(none)')));
+	END IF;
+	RETURN chat_rbac.spec_column(place, relation, to_jsonb(key_columns[1]::text));
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_key(text, regclass, name, jsonb) IS 'Internal to protect(): the id column of a table: the given one, or the primary key''s only column beside the org.';
+
+CREATE FUNCTION chat_rbac.spec_permission(place text, value jsonb) RETURNS chat_rbac.permission
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	p chat_rbac.permission;
+	near text;
+BEGIN
+	IF jsonb_typeof(value) IS DISTINCT FROM 'string' THEN
+		PERFORM chat_rbac.spec_error(format('%s must be the name of a permission', place));
+	END IF;
+	p := (value #>> '{}')::chat_rbac.permission;
+	IF NOT EXISTS (SELECT FROM chat_rbac.known_permission k WHERE k.name OPERATOR(chat_rbac.=) p) THEN
+		SELECT chat_rbac.near_names(p::text, array_agg(k.name::text)) INTO near FROM chat_rbac.known_permission k;
+		PERFORM chat_rbac.spec_error(format('%s: permission "%s" is not known', place, p),
+			'Known are those in chat_rbac.known_permission, without wildcard and relation.',
+			coalesce('Perhaps you meant ' || near || '.', 'Add your application''s own to chat_rbac.known_permission first.'));
+	END IF;
+	RETURN p;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_permission(text, jsonb) IS 'Internal to protect(): a known permission.';
+
+CREATE FUNCTION chat_rbac.spec_org_of(place text, relation regclass, org name, given jsonb) RETURNS name
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF given IS NOT NULL THEN
+		RETURN chat_rbac.spec_column(format('"org" in %s', place), relation, given);
+	ELSIF EXISTS (SELECT FROM pg_attribute a
+				  WHERE a.attrelid = relation AND a.attname = org AND a.attnum > 0 AND NOT a.attisdropped) THEN
+		RETURN chat_rbac.spec_column(place, relation, to_jsonb(org::text));
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_org_of(text, regclass, name, jsonb) IS 'Internal to protect(): the org column of another table: the given one, or one of the same name; NULL if it has none.';
+
+CREATE FUNCTION chat_rbac.spec_relation(relation regclass, org name, relname text, value jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	place text := format('relation "%s"', relname);
+	owner oid := (SELECT relowner FROM pg_class WHERE oid = relation);
+	other regclass;
+	col text;
+	test jsonb;
+	coltype text;
+	people int := 0;
+BEGIN
+	PERFORM ('x.y@' || relname)::chat_rbac.permission;
+	IF relname = 'all' THEN
+		PERFORM chat_rbac.spec_error('a relation cannot be named "all"', 'That is every row.');
+	END IF;
+	IF jsonb_typeof(value) IS DISTINCT FROM 'object' OR value = '{}' THEN
+		PERFORM chat_rbac.spec_error(format('%s must be an object', place),
+			'It holds column tests {"column": "$member" | "$members" | null | literal}, or {"table", "row", "member"}, or {"linked"}.');
+	END IF;
+
+	IF value ? 'table' THEN
+		PERFORM chat_rbac.spec_keys(place, value, '{table,row,member,org,key}', '{table,row,member}');
+		other := chat_rbac.spec_table(place, value -> 'table');
+		IF NOT has_table_privilege(owner, other, 'SELECT') THEN
+			RAISE EXCEPTION 'the owner of table % may not read table %', relation, other
+				USING ERRCODE = 'insufficient_privilege',
+					DETAIL = format('%s reads it on the owner''s behalf.', upper(left(place, 1)) || substr(place, 2)),
+					HINT = format('GRANT SELECT ON %s TO %I;', other, pg_get_userbyid(owner));
+		END IF;
+		RETURN jsonb_strip_nulls(jsonb_build_object(
+			'table', other::text,
+			'row', chat_rbac.spec_column(place, other, value -> 'row'),
+			'member', chat_rbac.spec_column(place, other, value -> 'member'),
+			'org', chat_rbac.spec_org_of(place, other, org, value -> 'org'),
+			'key', chat_rbac.spec_key(place, relation, org, value -> 'key')));
+	END IF;
+
+	IF value ? 'linked' THEN
+		PERFORM chat_rbac.spec_keys(place, value, '{linked}');
+		place := format('"linked" of %s', place);
+		value := value -> 'linked';
+		PERFORM chat_rbac.spec_keys(place, value, '{table,column,org,key}', '{table,column}');
+		other := chat_rbac.spec_table(place, value -> 'table');
+		IF NOT EXISTS (SELECT FROM chat_rbac.protection p WHERE p.relation = other) THEN
+			PERFORM chat_rbac.spec_error(format('%s: table %s is not protected', place, other),
+				'The relation holds where a visible row points here.', 'Protect that table first.');
+		END IF;
+		RETURN jsonb_build_object('linked', jsonb_strip_nulls(jsonb_build_object(
+			'table', other::text,
+			'column', chat_rbac.spec_column(place, other, value -> 'column'),
+			'org', chat_rbac.spec_org_of(place, other, org, value -> 'org'),
+			'key', chat_rbac.spec_key(place, relation, org, value -> 'key'))));
+	END IF;
+
+	FOR col, test IN SELECT * FROM jsonb_each(value) LOOP
+		PERFORM chat_rbac.spec_column(place, relation, to_jsonb(col),
+			id => coalesce(test #>> '{}' IN ('$member', '$members'), false));
+		CASE jsonb_typeof(test)
+			WHEN 'object', 'array' THEN
+				PERFORM chat_rbac.spec_error(format('%s tests column "%s" against an %s', place, col, jsonb_typeof(test)),
+					'A test is "$member", "$members", null, or a literal.');
+			WHEN 'null' THEN
+				CONTINUE;
+			ELSE
+				people := people + (test #>> '{}' = '$members')::int;
+				CONTINUE WHEN test #>> '{}' IN ('$member', '$members');
+				IF left(test #>> '{}', 1) = '$' THEN
+					PERFORM chat_rbac.spec_error(format('%s tests column "%s" against %s', place, col, test),
+						'The placeholders are "$member" and "$members".');
+				END IF;
+				SELECT format_type(a.atttypid, a.atttypmod) INTO coltype
+				FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = col;
+				BEGIN
+					EXECUTE format('SELECT %L::%s', test #>> '{}', coltype);
+				EXCEPTION WHEN data_exception OR undefined_object THEN
+					PERFORM chat_rbac.spec_error(format('%s: %s is no value of column "%s"', place, test, col),
+						format('The column is of type %s.', coltype));
+				END;
+		END CASE;
+	END LOOP;
+	IF people > 1 THEN
+		PERFORM chat_rbac.spec_error(format('%s has more than one "$members"', place));
+	END IF;
+	RETURN value;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_relation(regclass, name, text, jsonb) IS 'Internal to protect(): one relation, checked and completed.';
+
+CREATE FUNCTION chat_rbac.spec_leads_back(relation regclass, spec jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH RECURSIVE leads (target) AS (
+		SELECT t.target FROM (
+			SELECT to_regclass(spec #>> '{parent,table}')
+			UNION ALL
+			SELECT to_regclass(r.value #>> '{linked,table}') FROM jsonb_each(spec -> 'relations') AS r) AS t (target)
+		WHERE t.target IS NOT NULL
+		UNION
+		SELECT n.target FROM leads l JOIN chat_rbac.protection p ON p.relation = l.target
+		CROSS JOIN LATERAL (
+			SELECT to_regclass(p.spec #>> '{parent,table}')
+			UNION ALL
+			SELECT to_regclass(r.value #>> '{linked,table}') FROM jsonb_each(p.spec -> 'relations') AS r) AS n (target)
+		WHERE n.target IS NOT NULL)
+	SELECT EXISTS (SELECT FROM leads WHERE target = relation);
+END;
+COMMENT ON FUNCTION chat_rbac.spec_leads_back(regclass, jsonb) IS 'Internal to protect(): would parents and linked tables lead from a table back to itself?';
+
+CREATE FUNCTION chat_rbac.spec_check(relation regclass, spec jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb := '{}';
+	parts jsonb := '{}';
+	org name;
+	parent regclass;
+	name text;
+	value jsonb;
+BEGIN
+	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view}', '{resource}');
+	PERFORM chat_rbac.spec_permission(format('"resource" %s', spec -> 'resource'), to_jsonb((spec ->> 'resource') || '.' || action))
+	FROM unnest('{view,create,edit,delete}'::text[]) AS action;
+	result := jsonb_build_object('resource', spec -> 'resource');
+
+	IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary) THEN
+		PERFORM chat_rbac.spec_error(format('table %s has no primary key', relation));
+	END IF;
+	IF spec ? 'org' THEN
+		org := chat_rbac.spec_column('"org"', relation, spec -> 'org');
+		result := result || jsonb_build_object('org', org);
+	END IF;
+	IF spec ? 'view' THEN
+		result := result || jsonb_build_object('view', chat_rbac.spec_permission('"view"', spec -> 'view'));
+	END IF;
+
+	IF spec ? 'parent' THEN
+		IF spec ? 'units' OR spec ? 'relations' THEN
+			PERFORM chat_rbac.spec_error('a table with a "parent" has no "units" or "relations" of its own',
+				'Its rows are where their parent rows are.');
+		END IF;
+		value := spec -> 'parent';
+		PERFORM chat_rbac.spec_keys('"parent"', value, '{table,column,org,key}', '{table,column}');
+		parent := chat_rbac.spec_table('"parent"', value -> 'table');
+		IF NOT EXISTS (SELECT FROM chat_rbac.protection p WHERE p.relation = parent) THEN
+			PERFORM chat_rbac.spec_error(format('parent table %s is not protected', parent), NULL, 'Protect it first.');
+		END IF;
+		IF org IS NOT NULL THEN
+			parts := jsonb_strip_nulls(jsonb_build_object('org', chat_rbac.spec_org_of('"parent"', parent, org, value -> 'org')));
+		END IF;
+		result := result || jsonb_build_object('parent', parts || jsonb_build_object(
+			'table', parent::text,
+			'column', chat_rbac.spec_column('"parent"', relation, value -> 'column'),
+			'key', chat_rbac.spec_key('"parent"', parent, (parts ->> 'org')::name, value -> 'key')));
+		IF chat_rbac.spec_leads_back(relation, result) THEN
+			PERFORM chat_rbac.spec_error(format('parents and linked tables lead back to table %s', relation));
+		END IF;
+		RETURN result;
+	END IF;
+
+	IF org IS NULL THEN
+		PERFORM chat_rbac.spec_error('the specification has no key "org"', 'Only a table with a "parent" may do without.');
+	END IF;
+	IF spec ? 'units' THEN
+		PERFORM chat_rbac.spec_keys('"units"', spec -> 'units');
+		FOR name, value IN SELECT * FROM jsonb_each(spec -> 'units') LOOP
+			parts := parts || jsonb_build_object(name,
+				chat_rbac.spec_column(format('unit "%s"', name), relation, value));
+		END LOOP;
+		IF (SELECT count(*) FROM jsonb_object_keys(parts)) > 8 THEN
+			PERFORM chat_rbac.spec_error('more than 8 unit columns');
+		END IF;
+	END IF;
+	result := result || jsonb_build_object('units', parts);
+
+	parts := '{}';
+	IF spec ? 'relations' THEN
+		PERFORM chat_rbac.spec_keys('"relations"', spec -> 'relations');
+		FOR name, value IN SELECT * FROM jsonb_each(spec -> 'relations') LOOP
+			parts := parts || jsonb_build_object(name, chat_rbac.spec_relation(relation, org, name, value));
+		END LOOP;
+	END IF;
+	result := result || jsonb_build_object('relations', parts);
+	IF chat_rbac.spec_leads_back(relation, result) THEN
+		PERFORM chat_rbac.spec_error(format('parents and linked tables lead back to table %s', relation));
+	END IF;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_check(regclass, jsonb) IS 'Internal to protect(): the specification checked and completed, or an error that names what is wrong and what is allowed.';

@@ -1,0 +1,276 @@
+/* ---- protecting a table: policies, and the calls ---- */
+
+CREATE FUNCTION chat_rbac.policy_relation_arm(relation regclass, spec jsonb, permission chat_rbac.permission, relname text, prefix text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rel jsonb := spec #> ARRAY['relations', relname];
+	what text := format('%L::chat_rbac.permset, %L', '{' || permission || '}', relname);
+	kinds text := format('%L::text[]', ARRAY(SELECT jsonb_object_keys(spec -> 'units')));
+	columns text := (SELECT string_agg(prefix || quote_ident(u.value), ', ') FROM jsonb_each_text(spec -> 'units') AS u);
+	org_wide text := format('%s%I = chat_rbac.org_scope(%s)', prefix, spec ->> 'org', what);
+	in_scope text := format('chat_rbac.in_scope(%s, %s, %s)', what, kinds, columns);
+	tests text[] := '{}';
+	personal boolean := false;	-- the relation ties the row to who asks
+	people text;				-- the "$members" column
+	key text;
+	col text;
+	test jsonb;
+BEGIN
+	IF rel ? 'table' OR rel ? 'linked' THEN
+		key := prefix || quote_ident(coalesce(rel ->> 'key', rel #>> '{linked,key}'));
+		tests := ARRAY[format('chat_rbac.in_link(%s, %s, %L::regclass)', key, what, relation)];
+		personal := true;
+	ELSE
+		FOR col, test IN SELECT * FROM jsonb_each(rel) LOOP
+			col := prefix || quote_ident(col);
+			CASE test #>> '{}'
+				WHEN '$member' THEN
+					tests := tests || format('%s = chat_rbac.member_scope(%s)', col, what);
+					personal := true;
+				WHEN '$members' THEN
+					people := col;
+				ELSE
+					tests := tests || CASE
+						WHEN test = 'null' THEN format('%s IS NULL', col)
+						ELSE format('%s = %L', col, test #>> '{}') END;
+			END CASE;
+		END LOOP;
+	END IF;
+
+	IF people IS NOT NULL THEN
+		RETURN '(' || array_to_string(tests || format('((%s AND chat_rbac.is_member(%s)) OR chat_rbac.in_member_scope(%s, %s%s))',
+			org_wide, people, people, what, ', ' || kinds || ', ' || columns), ' AND ') || ')';
+	ELSIF personal THEN
+		RETURN '(' || array_to_string(tests || CASE WHEN columns IS NOT NULL THEN in_scope END, ' AND ') || ')';
+	ELSE
+		RETURN '(' || array_to_string(tests || format('(%s)', org_wide || coalesce(' OR ' ||
+			(SELECT string_agg(format('chat_rbac.in_unit_scope(%s%I, %s, %L)', prefix, u.value, what, u.key), ' OR ')
+			 FROM jsonb_each_text(spec -> 'units') AS u), '')), ' AND ') || ')';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.policy_relation_arm(regclass, jsonb, chat_rbac.permission, text, text) IS 'Internal to protect(): the arm of one relation. In a table without unit columns a relation to a person ties the row to a grant at any unit.';
+
+CREATE FUNCTION chat_rbac.policy_condition(relation regclass, spec jsonb, permission chat_rbac.permission, prefix text DEFAULT '', depth int DEFAULT 0) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	what text := format('%L::chat_rbac.permset, ''all''', '{' || permission || '}');
+	alias text := 'parent' || coalesce(nullif(depth, 0)::text, '');
+	parent jsonb := spec -> 'parent';
+	parent_spec jsonb;
+	qualifier text;
+BEGIN
+	IF parent IS NULL THEN
+		RETURN (SELECT string_agg(arm, E'\n OR ') FROM (
+			SELECT format('%s%I = chat_rbac.org_scope(%s)', prefix, spec ->> 'org', what) AS arm
+			UNION ALL
+			SELECT format('chat_rbac.in_unit_scope(%s%I, %s, %L)', prefix, u.value, what, u.key)
+			FROM jsonb_each_text(spec -> 'units') AS u
+			UNION ALL
+			SELECT chat_rbac.policy_relation_arm(relation, spec, permission, r, prefix)
+			FROM jsonb_object_keys(spec -> 'relations') AS r) AS arms);
+	END IF;
+
+	/* where the parent row is visible, under the parent's own policies */
+	qualifier := CASE WHEN prefix <> '' THEN prefix ELSE quote_ident((SELECT relname FROM pg_class WHERE oid = relation)) || '.' END;
+	SELECT p.spec INTO parent_spec FROM chat_rbac.protection p WHERE p.relation = (parent ->> 'table')::regclass;
+	RETURN format('EXISTS (SELECT FROM %s AS %I WHERE %s%I.%I = %s%I%s)',
+		(parent ->> 'table')::regclass, alias,
+		CASE WHEN parent ? 'org' THEN format('%I.%I = %s%I AND ', alias, parent ->> 'org', qualifier, spec ->> 'org') ELSE '' END,
+		alias, parent ->> 'key', qualifier, parent ->> 'column',
+		CASE WHEN permission IS NOT NULL THEN format(E'\n AND (%s)', chat_rbac.policy_condition(
+			(parent ->> 'table')::regclass, parent_spec, permission, quote_ident(alias) || '.', depth + 1)) END);
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permission, text, int) IS 'Internal to protect(): the condition under which who asks has a permission on a row: one arm for the org, one a unit column, one a relation. For a child, a visible parent row that satisfies it, or with no permission any visible parent row.';
+
+CREATE FUNCTION chat_rbac.policy_view_condition(relation regclass, spec jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	parent jsonb := spec -> 'parent';
+	parent_spec jsonb;
+	parent_view text;
+	visible text;
+	org_wide text;
+BEGIN
+	IF parent IS NULL THEN
+		RETURN chat_rbac.policy_condition(relation, spec,
+			coalesce(spec ->> 'view', (spec ->> 'resource') || '.view')::chat_rbac.permission);
+	END IF;
+	SELECT p.spec INTO parent_spec FROM chat_rbac.protection p WHERE p.relation = (parent ->> 'table')::regclass;
+	IF spec ? 'view' THEN
+		visible := chat_rbac.policy_condition(relation, spec, (spec ->> 'view')::chat_rbac.permission);
+	ELSE
+		visible := chat_rbac.policy_condition(relation, spec, NULL);
+	END IF;
+
+	/* who sees every parent of the org sees every child of it */
+	IF parent ? 'org' AND NOT parent_spec ? 'parent' THEN
+		SELECT string_agg(format('%I = chat_rbac.org_scope(%L::chat_rbac.permset, ''all'')', spec ->> 'org', '{' || p || '}'), ' AND ')
+		INTO org_wide
+		FROM unnest(ARRAY[coalesce(parent_spec ->> 'view', (parent_spec ->> 'resource') || '.view'), spec ->> 'view']) AS p
+		WHERE p IS NOT NULL;
+		RETURN format('(%s) OR %s', org_wide, visible);
+	END IF;
+	RETURN visible;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.policy_view_condition(regclass, jsonb) IS 'Internal to protect(): the condition of the SELECT policy.';
+
+CREATE FUNCTION chat_rbac.index_hints(relation regclass, spec jsonb) RETURNS TABLE (purpose text, statement text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	WITH wanted (what, tab, org, col) AS (
+		SELECT format('unit "%s"', u.key), relation, spec ->> 'org', u.value
+		FROM jsonb_each_text(spec -> 'units') AS u
+		UNION ALL
+		SELECT format('relation "%s"', r.key), relation, spec ->> 'org', t.key
+		FROM jsonb_each(spec -> 'relations') AS r, jsonb_each(r.value) AS t
+		WHERE t.value #>> '{}' IN ('$member', '$members')
+		UNION ALL
+		SELECT format('relation "%s"', r.key), (r.value ->> 'table')::regclass, r.value ->> 'org', r.value ->> 'member'
+		FROM jsonb_each(spec -> 'relations') AS r
+		WHERE r.value ? 'table'
+		UNION ALL
+		SELECT 'the parent', relation, spec ->> 'org', spec #>> '{parent,column}'
+		WHERE spec ? 'parent'
+	)
+	SELECT string_agg(DISTINCT w.what, ' and ' ORDER BY w.what),
+		format('CREATE INDEX ON %s (%s);', w.tab, concat_ws(', ', quote_ident(w.org), quote_ident(w.col))) AS index
+	FROM wanted w
+	WHERE NOT EXISTS (
+		SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
+		CROSS JOIN LATERAL (SELECT array_agg(a.attname::text ORDER BY k.n) AS names
+			FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+			LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum) AS cols
+		WHERE i.indrelid = w.tab AND i.indisvalid AND i.indpred IS NULL AND am.amname = 'btree'
+			AND (cols.names[1] = w.col OR (cols.names[1] = w.org AND cols.names[2] = w.col)))
+	GROUP BY index ORDER BY index;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.index_hints(regclass, jsonb) IS 'Internal to protect(): indexes that the policies of a specification would use and that are missing, as CREATE INDEX statements.';
+
+CREATE FUNCTION chat_rbac.drop_policies(relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name text;
+BEGIN
+	FOR name IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = relation AND p.polname LIKE 'chat\_rbac\_%' LOOP
+		EXECUTE format('DROP POLICY %I ON %s', name, relation);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.drop_policies(regclass) IS 'Internal to protect() and unprotect(): drops the policies that are named chat_rbac_….';
+
+CREATE FUNCTION chat_rbac.protect(relation regclass, spec jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	class pg_class;
+	checked jsonb;
+	part regclass;
+	other text;
+	hint record;
+BEGIN
+	IF relation IS NULL OR spec IS NULL THEN
+		RAISE EXCEPTION 'protect() needs a table and a specification' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT * INTO class FROM pg_class WHERE oid = relation;
+	IF class.relkind NOT IN ('r', 'p') THEN
+		RAISE EXCEPTION '"%" is not a table', relation USING ERRCODE = 'wrong_object_type';
+	ELSIF class.relispartition THEN
+		RAISE EXCEPTION 'table % is a partition', relation
+			USING ERRCODE = 'wrong_object_type', HINT = 'Protect the partitioned table: its partitions come with it.';
+	ELSIF class.relnamespace = 'chat_rbac'::regnamespace THEN
+		RAISE EXCEPTION 'table % belongs to the extension', relation USING ERRCODE = 'wrong_object_type';
+	ELSIF NOT pg_has_role(class.relowner, 'USAGE') THEN
+		RAISE EXCEPTION 'must be owner of table %', relation USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
+
+	checked := chat_rbac.spec_check(relation, spec);
+	DELETE FROM chat_rbac.protection p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation);
+	INSERT INTO chat_rbac.protection AS p (relation, spec) VALUES (protect.relation, checked)
+	ON CONFLICT ON CONSTRAINT protection_pkey DO UPDATE SET spec = EXCLUDED.spec;
+
+	/* rows of a partition or child are reached through this table only */
+	FOR part IN SELECT relid FROM pg_partition_tree(relation) WHERE relid <> relation
+		UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = relation LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+	END LOOP;
+
+	EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', relation);
+	PERFORM chat_rbac.drop_policies(relation);
+	IF checked ? 'org' THEN
+		EXECUTE format('CREATE POLICY chat_rbac_org ON %s AS RESTRICTIVE USING (%I = chat_rbac.current_org())',
+			relation, checked ->> 'org');
+	END IF;
+	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s)',
+		relation, chat_rbac.policy_view_condition(relation, checked));
+	EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (%s)',
+		relation, chat_rbac.policy_condition(relation, checked, ((checked ->> 'resource') || '.create')::chat_rbac.permission));
+	EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s)',
+		relation, chat_rbac.policy_condition(relation, checked, ((checked ->> 'resource') || '.edit')::chat_rbac.permission));
+	EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)',
+		relation, chat_rbac.policy_condition(relation, checked, ((checked ->> 'resource') || '.delete')::chat_rbac.permission));
+
+	FOR other IN SELECT p.polname FROM pg_policy p
+		WHERE p.polrelid = relation AND p.polpermissive AND p.polname NOT LIKE 'chat\_rbac\_%' LOOP
+		RAISE WARNING 'policy "%" on table % also lets rows through', other, relation
+			USING HINT = format('DROP POLICY %I ON %s; unless you mean it.', other, relation);
+	END LOOP;
+	FOR hint IN SELECT * FROM chat_rbac.index_hints(relation, checked) LOOP
+		RAISE NOTICE '%: no index serves %', relation, hint.purpose USING HINT = hint.statement;
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.protect(regclass, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.protect(regclass, jsonb) IS 'Puts a table under row-level security as the specification says; call it again to change that. Errors in the specification: SQLSTATE 22023, and nothing is changed.';
+
+CREATE FUNCTION chat_rbac.unprotect(relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	dependant text;
+BEGIN
+	IF NOT EXISTS (SELECT FROM chat_rbac.protection p WHERE p.relation = unprotect.relation) THEN
+		RAISE EXCEPTION 'table % is not protected', relation USING ERRCODE = 'undefined_object';
+	ELSIF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = relation), 'USAGE') THEN
+		RAISE EXCEPTION 'must be owner of table %', relation USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	SELECT string_agg(p.relation::text, ', ') INTO dependant FROM chat_rbac.protection p
+	WHERE (p.spec #>> '{parent,table}') = unprotect.relation::text
+		OR EXISTS (SELECT FROM jsonb_each(p.spec -> 'relations') AS r
+				   WHERE (r.value #>> '{linked,table}') = unprotect.relation::text);
+	IF dependant IS NOT NULL THEN
+		RAISE EXCEPTION 'the protection of table % is used by that of %', relation, dependant
+			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Unprotect those first.';
+	END IF;
+	PERFORM chat_rbac.drop_policies(relation);
+	DELETE FROM chat_rbac.protection p WHERE p.relation = unprotect.relation;
+	RAISE NOTICE 'table % has no policies of chat_rbac any more, and stays closed', relation
+		USING HINT = format('To open it to all who hold privileges on it: ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;', relation);
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.unprotect(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.unprotect(regclass) IS 'Drops what protect() made, but leaves row-level security on: without policies nobody sees a row.';
+
+CREATE FUNCTION chat_rbac.protection(relation regclass) RETURNS jsonb
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+	SELECT p.spec FROM chat_rbac.protection p WHERE p.relation = $1;
+END;
+COMMENT ON FUNCTION chat_rbac.protection(regclass) IS 'The completed specification of a protected table; NULL if it is not protected.';

@@ -1,0 +1,312 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/authz.c
+ *	  The one yes.
+ *
+ * Member m of org o may do an action on row x iff x is of o and a grant that
+ * counts (role r, unit u) has in closure(r) a permission that covers the
+ * action, whose relation is "all" or holds on x, and u is the whole org or one
+ * of x's units lies at or below u.
+ *
+ * decide_scope is the only code that turns grants into a right: it says where
+ * (org-wide, or at which units) the member holds a permission under one
+ * relation.  Everything else looks up in what it returned.  A scope belongs
+ * to its RbacGrants and lives as long.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* A user can ask about any number of permissions; an entry remembers this many. */
+#define SCOPES_MAX	256
+
+/* ---- the decision ---- */
+
+/*
+ * Do these permissions carry any of wanted under the scope's relation?  The
+ * policy tests the relation itself, so a permission must be of just that one,
+ * or, where the scope says so, of every row.
+ */
+static bool
+carries(const RbacPermset *held, const RbacScope *scope)
+{
+	RbacPermission candidate;
+	size_t		pos = 0;
+
+	while (rbac_permset_next(held, &pos, &candidate))
+	{
+		RbacPermission wanted;
+		size_t		at = 0;
+
+		if (!(candidate.relation_len == scope->relation_len &&
+			  memcmp(candidate.text + candidate.len - candidate.relation_len,
+					 scope->relation, scope->relation_len) == 0) &&
+			!(candidate.relation_len == 0 && scope->or_all))
+			continue;
+		candidate.relation_len = 0; /* the row has it */
+		while (rbac_permset_next(&scope->wanted, &at, &wanted))
+		{
+			if (rbac_permission_covers(&candidate, &wanted))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+decide_scope(RbacGrants *grants, RbacScope *scope)
+{
+	scope->reach = MemoryContextAlloc(scope->context, sizeof(RbacReach *) * Max(grants->nreach, 1));
+	if (grants->standing != RBAC_ACTIVE)
+		return;
+	for (int i = 0; i < grants->nreach; i++)
+	{
+		RbacReach  *reach = &grants->reach[i];
+
+		if (!carries(&reach->permissions, scope))
+			continue;
+		if (reach->org_wide)
+			scope->org_wide = true;
+		else
+			scope->reach[scope->nreach++] = reach;
+	}
+}
+
+/*
+ * rbac_authz_scope
+ *		Where the member holds any of wanted for rows with the relation; "all"
+ *		is every row.  With or_all, permissions for every row count too.  wanted
+ *		is copied.  The result belongs to grants, or to overflow when grants
+ *		has been asked too many different questions.
+ */
+const RbacScope *
+rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
+				 const char *relation, int relation_len, bool or_all,
+				 MemoryContext overflow)
+{
+	bool		remember = grants->nscopes < SCOPES_MAX;
+	MemoryContext context = remember ? grants->context : overflow;
+	RbacScope  *scope;
+	char	   *bytes;
+
+	if (relation_len == 3 && memcmp(relation, "all", 3) == 0)
+		relation_len = 0;
+	for (scope = grants->scopes; scope != NULL; scope = scope->next)
+	{
+		if (scope->or_all == or_all &&
+			scope->relation_len == relation_len &&
+			memcmp(scope->relation, relation, relation_len) == 0 &&
+			rbac_permset_compare(&scope->wanted, wanted) == 0)
+			return scope;
+	}
+
+	scope = MemoryContextAllocZero(context, sizeof(RbacScope));
+	bytes = MemoryContextAlloc(context, wanted->size + relation_len + 1);
+	memcpy(bytes, wanted->data, wanted->size);
+	memcpy(bytes + wanted->size, relation, relation_len);
+	scope->wanted.data = bytes;
+	scope->wanted.size = wanted->size;
+	scope->relation = bytes + wanted->size;
+	scope->relation_len = relation_len;
+	scope->or_all = or_all;
+	scope->context = context;
+	decide_scope(grants, scope);
+	if (remember)
+	{
+		scope->next = grants->scopes;
+		grants->scopes = scope;
+		grants->nscopes++;
+	}
+	return scope;
+}
+
+/* ---- looking up in a decision ---- */
+
+/* The union of sets, in context, or the only set itself. */
+static RbacIdSet *
+union_sets(MemoryContext context, RbacIdSet **sets, int nsets)
+{
+	RbacIdSet  *result;
+	int64	   *ids;
+	int			nids = 0;
+
+	if (nsets == 1)
+		return sets[0];
+	for (int i = 0; i < nsets; i++)
+		nids += sets[i]->nids;
+	ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * Max(nids, 1));
+	nids = 0;
+	for (int i = 0; i < nsets; i++)
+	{
+		memcpy(ids + nids, sets[i]->ids, sizeof(int64) * sets[i]->nids);
+		nids += sets[i]->nids;
+	}
+	result = rbac_grants_idset(context, ids, nids);
+	pfree(ids);
+	return result;
+}
+
+/*
+ * rbac_authz_keys
+ *		The keys of the units of one kind within the scope; an empty set, never
+ *		NULL.  An org-wide scope is not in it: ask scope->org_wide.
+ */
+const RbacIdSet *
+rbac_authz_keys(RbacGrants *grants, const RbacScope *scope, const char *kind, int kind_len)
+{
+	RbacScope  *own = unconstify(RbacScope *, scope);
+	int			number = rbac_grants_kind(grants, kind, kind_len);
+	RbacIdSet **sets;
+	static const RbacIdSet empty = {0, NULL, 0, NULL};
+
+	if (number < 0 || scope->nreach == 0)
+		return &empty;
+	if (own->keys_by_kind == NULL)
+		own->keys_by_kind = MemoryContextAllocZero(scope->context, sizeof(RbacIdSet *) * grants->nkinds);
+	if (own->keys_by_kind[number] == NULL)
+	{
+		sets = palloc(sizeof(RbacIdSet *) * scope->nreach);
+		for (int i = 0; i < scope->nreach; i++)
+			sets[i] = rbac_grants_keys(grants, scope->reach[i], number);
+		own->keys_by_kind[number] = union_sets(scope->context, sets, scope->nreach);
+		pfree(sets);
+	}
+	return own->keys_by_kind[number];
+}
+
+/* Who holds a role at or below the units of the scope.  May throw. */
+const RbacIdSet *
+rbac_authz_people(RbacGrants *grants, const RbacScope *scope)
+{
+	RbacScope  *own = unconstify(RbacScope *, scope);
+
+	if (own->people == NULL)
+	{
+		RbacIdSet **sets = palloc(sizeof(RbacIdSet *) * Max(scope->nreach, 1));
+
+		for (int i = 0; i < scope->nreach; i++)
+			sets[i] = rbac_grants_people(grants, scope->reach[i]);
+		own->people = union_sets(scope->context, sets, scope->nreach);
+		pfree(sets);
+	}
+	return own->people;
+}
+
+/*
+ * rbac_authz_reaches_person
+ *		Is there a unit of the scope at or below which person holds a role, and
+ *		of which, or below which, one of the row's units is?  Both by the same
+ *		grant.  With no units (a table without unit columns) the person decides.
+ *		kinds[i] is -1 where no unit of that kind is in reach.  May throw.
+ */
+bool
+rbac_authz_reaches_person(RbacGrants *grants, const RbacScope *scope, int64 person,
+						  int nunits, const int *kinds, const int64 *keys)
+{
+	for (int i = 0; i < scope->nreach; i++)
+	{
+		RbacReach  *reach = scope->reach[i];
+
+		if (!rbac_idset_has(rbac_grants_people(grants, reach), person))
+			continue;
+		if (nunits == 0)
+			return true;
+		for (int u = 0; u < nunits; u++)
+		{
+			if (kinds[u] >= 0 &&
+				rbac_idset_has(rbac_grants_keys(grants, reach, kinds[u]), keys[u]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- a call site's hold on the asker's grants ---- */
+
+static void
+release_check(void *arg)
+{
+	RbacCheck  *check = (RbacCheck *) arg;
+
+	if (check->grants != NULL)
+		rbac_grants_unpin(check->grants);
+	check->grants = NULL;
+}
+
+/*
+ * rbac_authz_renew
+ *		Bind a call site to the grants of who asks now.  check->grants is NULL
+ *		for nobody and for an inactive member.  May throw, never by reason of a
+ *		row: the call's arguments are not looked at.
+ */
+RbacCheck *
+rbac_authz_renew(FmgrInfo *flinfo)
+{
+	RbacCheck  *check = (RbacCheck *) flinfo->fn_extra;
+	RbacIdentity identity;
+	RbacGrants *grants;
+
+	if (check == NULL)
+	{
+		check = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(RbacCheck));
+		check->release.func = release_check;
+		check->release.arg = check;
+		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &check->release);
+		flinfo->fn_extra = check;
+	}
+
+	/* let go first: an error below must leave a call site that denies */
+	memset(&check->stamp, 0, sizeof(RbacStamp));
+	release_check(check);
+	check->scope = NULL;
+	check->nunits = -1;
+	if (check->context != NULL)
+		MemoryContextReset(check->context);
+	else
+		check->context = AllocSetContextCreate(flinfo->fn_mcxt, "chat_rbac check",
+											   ALLOCSET_SMALL_SIZES);
+	check->units = NULL;
+	check->linked = NULL;
+
+	rbac_identity_get(&identity);
+	grants = rbac_grants_pin(&identity, rbac_identity_active_roles());
+	if (grants->standing == RBAC_ACTIVE)
+		check->grants = grants;
+	else
+		rbac_grants_unpin(grants);
+	rbac_stamp_take(&check->stamp);
+	return check;
+}
+
+/*
+ * rbac_authz_argument_scope
+ *		The scope that arguments arg (permset) and arg + 1 (relation, text) ask
+ *		for; neither is NULL.  Kept for the call site where they cannot vary.
+ */
+const RbacScope *
+rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo, int arg,
+						  bool or_all)
+{
+	struct varlena *value;
+	text	   *relation;
+	RbacPermset wanted;
+	const RbacScope *scope;
+	bool		fixed;
+
+	value = PG_GETARG_VARLENA_PP(arg);
+	relation = PG_GETARG_TEXT_PP(arg + 1);
+	rbac_permset_view(value, &wanted);
+	fixed = get_fn_expr_arg_stable(fcinfo->flinfo, arg) &&
+		get_fn_expr_arg_stable(fcinfo->flinfo, arg + 1);
+	scope = rbac_authz_scope(check->grants, &wanted, VARDATA_ANY(relation),
+							 VARSIZE_ANY_EXHDR(relation), or_all,
+							 fixed ? check->context : CurrentMemoryContext);
+	PG_FREE_IF_COPY(value, arg);
+	PG_FREE_IF_COPY(relation, arg + 1);
+	check->arguments_fixed = fixed;
+	check->scope = fixed ? scope : NULL;
+	return scope;
+}

@@ -1,0 +1,190 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/catalog.c
+ *	  Our own tables: whether they are there, and how they are read.
+ *
+ * Reads go through SPI with kept plans, as the owner of the tables and under
+ * a snapshot taken now, never the transaction's: a revoked grant must not live
+ * on in a REPEATABLE READ transaction.  Every query names schema and operator,
+ * because the caller's search_path holds.
+ *
+ * rbac_catalog_open and _close bracket the reads.  An error in between needs no
+ * cleaning up here: aborting the (sub)transaction restores the user, releases
+ * the snapshot and closes SPI.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+/* The extension's installed version, palloc'ed, or NULL. */
+static char *
+installed_version(void)
+{
+	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	char	   *version = NULL;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber,
+				F_NAMEEQ, CStringGetDatum("chat_rbac"));
+	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion,
+										 RelationGetDescr(rel), &isnull);
+
+		if (!isnull)
+			version = TextDatumGetCString(value);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return version;
+}
+
+/*
+ * Find the proxy table and its owner.  While the extension is being created
+ * or updated, or when its SQL objects are of another version than this
+ * library, there is no answer but an error.
+ */
+static Oid
+find_proxy(Oid *owner)
+{
+	Oid			schema = get_namespace_oid(RBAC_SCHEMA, true);
+	Oid			proxy = OidIsValid(schema) ? get_relname_relid("cache_proxy", schema) : InvalidOid;
+	char	   *version;
+	HeapTuple	tuple;
+
+	if (creating_extension)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("chat_rbac cannot decide while an extension is being created or updated")));
+
+	version = installed_version();
+	if (version == NULL || !OidIsValid(proxy))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"chat_rbac\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION chat_rbac.")));
+	if (strcmp(version, RBAC_VERSION) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"chat_rbac\" is at version \"%s\", but its library is at \"%s\"",
+						version, RBAC_VERSION),
+				 errhint("Run ALTER EXTENSION chat_rbac UPDATE, then connect again.")));
+	pfree(version);
+
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(proxy));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", proxy);
+	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return proxy;
+}
+
+/*
+ * rbac_catalog_open
+ *		Begin reading our tables.  Throws when the extension cannot answer.
+ */
+void
+rbac_catalog_open(RbacCatalogScope *scope)
+{
+	Oid			owner;
+	Oid			proxy = find_proxy(&owner);
+
+	rbac_inval_watch(proxy);
+	GetUserIdAndSecContext(&scope->save_user, &scope->save_context);
+	SetUserIdAndSecContext(owner, scope->save_context |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+
+	/*
+	 * A catalog snapshot of a table that is no catalog is always a new one;
+	 * unlike GetLatestSnapshot it may be taken in a parallel worker too.
+	 */
+	scope->snapshot = RegisterSnapshot(GetCatalogSnapshot(proxy));
+	SPI_connect();
+}
+
+void
+rbac_catalog_close(RbacCatalogScope *scope)
+{
+	SPI_finish();
+	UnregisterSnapshot(scope->snapshot);
+	SetUserIdAndSecContext(scope->save_user, scope->save_context);
+}
+
+static SPIPlanPtr
+kept_plan(RbacQuery *query)
+{
+	if (query->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(query->sql, query->nargs, query->argtypes);
+
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		query->plan = plan;
+	}
+	return query->plan;
+}
+
+static uint64
+rows_or_error(int rc)
+{
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a chat_rbac query: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
+/*
+ * rbac_catalog_query
+ *		Run a query; its rows are in SPI_tuptable until the next one.
+ */
+uint64
+rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
+				   Datum *args, const char *nulls)
+{
+	return rows_or_error(SPI_execute_snapshot(kept_plan(query), args, nulls, scope->snapshot,
+											  InvalidSnapshot, true, false, 0));
+}
+
+/* Run a SELECT … FOR UPDATE, under the transaction's snapshot. */
+uint64
+rbac_catalog_lock(RbacQuery *query, Datum *args)
+{
+	return rows_or_error(SPI_execute_plan(kept_plan(query), args, NULL, false, 0));
+}
+
+/* An int8 of the last query's result; isnull may be NULL where none can be. */
+int64
+rbac_catalog_int64(uint64 row, int column, bool *isnull)
+{
+	bool		null;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+									  column, &null);
+
+	if (isnull != NULL)
+		*isnull = null;
+	return null ? 0 : DatumGetInt64(value);
+}
+
+/* A text of the last query's result, in the current context; NULL for NULL. */
+char *
+rbac_catalog_text(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}

@@ -1,0 +1,296 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/chat_rbac.h
+ *	  What the files of chat_rbac tell each other, lowest layer first.
+ *
+ * A check goes down through the layers and an answer comes up:
+ *
+ *	scope.c, link.c		a policy asks "the units where I may view, please"
+ *	authz.c				the one decision: which grants carry that right
+ *	grants.c			the member's compiled grants, from a cache
+ *	identity.c			who asks, read from settings that cannot be forged
+ *	inval.c, catalog.c	when to forget, and how to read our tables
+ *	pure.h				permissions, sets, graphs: bytes only
+ *
+ * Calls go down only; scripts/check-layers.sh holds that.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHAT_RBAC_H
+#define CHAT_RBAC_H
+
+#include "compat.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "pure.h"
+#include "utils/snapshot.h"
+
+#define RBAC_SCHEMA		"chat_rbac"
+#define RBAC_VERSION	"0.1.0"	/* the SQL objects that this library serves */
+
+/* ---- inval.c: when cached answers are stale ---- */
+
+/* Grows with every committed, or own, change to the RBAC tables. */
+extern uint64 rbac_inval_generation;
+
+extern void rbac_inval_init(void);
+extern void rbac_inval_watch(Oid proxy);
+extern uint64 rbac_inval_accept(void);
+
+/* ---- catalog.c: our tables, read under a fresh snapshot as their owner ---- */
+
+/* A query whose plan is kept for the backend's life. */
+typedef struct RbacQuery
+{
+	const char *sql;
+	int			nargs;
+	Oid			argtypes[4];
+	SPIPlanPtr	plan;
+} RbacQuery;
+
+/* What rbac_catalog_open changed and rbac_catalog_close puts back. */
+typedef struct RbacCatalogScope
+{
+	Oid			save_user;
+	int			save_context;
+	Snapshot	snapshot;
+} RbacCatalogScope;
+
+extern void rbac_catalog_open(RbacCatalogScope *scope);
+extern void rbac_catalog_close(RbacCatalogScope *scope);
+extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
+								 Datum *args, const char *nulls);
+extern uint64 rbac_catalog_lock(RbacQuery *query, Datum *args);
+extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
+extern char *rbac_catalog_text(uint64 row, int column);
+
+/* ---- identity.c: who is asking ---- */
+
+typedef enum RbacIdentitySource
+{
+	RBAC_BY_SETTING,			/* chat_rbac.identity */
+	RBAC_BY_LOGIN				/* the member whose login is the current role */
+} RbacIdentitySource;
+
+/* Hashed as bytes: no padding. */
+typedef struct RbacIdentity
+{
+	int64		org;			/* 0 unless by setting */
+	int64		member;			/* 0 unless by setting */
+	Oid			login;			/* InvalidOid unless by login */
+	int32		source;			/* RbacIdentitySource */
+} RbacIdentity;
+
+/*
+ * When an answer was given.  It holds while the client's statement, the
+ * identity settings and the current role stay what they were.
+ */
+typedef struct RbacStamp
+{
+	TimestampTz statement;
+	uint64		settings;
+	Oid			role;
+} RbacStamp;
+
+extern uint64 rbac_identity_generation;
+
+extern void rbac_identity_init(void);
+extern void rbac_identity_get(RbacIdentity *identity);
+extern const char *rbac_identity_active_roles(void);
+extern List *rbac_identity_role_names(const char *setting);
+
+static inline void
+rbac_stamp_take(RbacStamp *stamp)
+{
+	stamp->statement = GetCurrentStatementStartTimestamp();
+	stamp->settings = rbac_identity_generation;
+	stamp->role = GetOuterUserId();
+}
+
+static inline bool
+rbac_stamp_holds(const RbacStamp *stamp)
+{
+	return stamp->statement == GetCurrentStatementStartTimestamp() &&
+		stamp->settings == rbac_identity_generation &&
+		stamp->role == GetOuterUserId();
+}
+
+/* ---- grants.c: a member's compiled grants, cached ---- */
+
+typedef enum RbacStanding
+{
+	RBAC_NOBODY,				/* no such member, or no login mapped */
+	RBAC_INACTIVE,				/* the member is switched off */
+	RBAC_ACTIVE
+} RbacStanding;
+
+typedef struct RbacUnitKey
+{
+	int			kind;			/* index into RbacGrants.kinds */
+	int64		key;
+} RbacUnitKey;
+
+/* What the member may do at one unit and below it, or in the whole org. */
+typedef struct RbacReach
+{
+	bool		org_wide;
+	int64		unit_id;		/* unless org_wide */
+	RbacPermset permissions;	/* closure of every role granted there */
+	RbacUnitKey *keys;			/* the unit's and those below it */
+	int			nkeys;
+	RbacIdSet **keys_by_kind;	/* made on demand, indexed by kind */
+	RbacIdSet  *people;			/* who holds a role there or below; on demand */
+} RbacReach;
+
+typedef struct RbacScope RbacScope;
+
+/*
+ * One identity's answer sheet.  It lives in a memory context of its own, is
+ * immutable but for the parts made on demand, and survives removal from the
+ * cache while somebody holds a pin on it.
+ */
+typedef struct RbacGrants
+{
+	RbacIdentity identity;
+	char	   *active_roles;	/* the setting that it was made under */
+	RbacStanding standing;
+	int64		org;
+	int64		member;
+	char	   *org_name;
+	char	   *member_name;
+	int			nroles;			/* active roles, by name */
+	char	  **roles;
+	int			nkinds;
+	char	  **kinds;			/* unit kinds that occur in reach */
+	int			nreach;
+	RbacReach  *reach;
+	RbacIdSet  *members;		/* everybody in the org; on demand */
+	int			nscopes;
+	RbacScope  *scopes;			/* decided so far; authz.c */
+
+	MemoryContext context;
+	uint64		generation;		/* of the tables it was read from */
+	TimestampTz made_at;		/* it speaks for [made_at, valid_until) */
+	TimestampTz valid_until;
+	int			pins;
+	bool		cached;
+	dlist_node	lru;
+} RbacGrants;
+
+typedef struct RbacCacheStats
+{
+	int64		entries;
+	int64		hits;
+	int64		builds;
+	int64		evictions;
+	int64		bytes;
+} RbacCacheStats;
+
+extern void rbac_grants_init(void);
+extern RbacGrants *rbac_grants_pin(const RbacIdentity *identity, const char *active_roles);
+extern void rbac_grants_unpin(RbacGrants *grants);
+extern void rbac_grants_forget(RbacGrants *grants);
+extern int	rbac_grants_kind(const RbacGrants *grants, const char *kind, int len);
+extern RbacIdSet *rbac_grants_keys(RbacGrants *grants, RbacReach *reach, int kind);
+extern RbacIdSet *rbac_grants_people(RbacGrants *grants, RbacReach *reach);
+extern RbacIdSet *rbac_grants_members(RbacGrants *grants);
+extern RbacIdSet *rbac_grants_idset(MemoryContext context, int64 *ids, int nids);
+extern void rbac_grants_stats(RbacCacheStats *stats);
+
+/* Views a detoasted permset, short header or not; *out lives as long as it does. */
+static inline void
+rbac_permset_view(struct varlena *value, RbacPermset *out)
+{
+	out->data = VARDATA_ANY(value);
+	out->size = VARSIZE_ANY_EXHDR(value);
+}
+
+/* ---- authz.c: the one yes ---- */
+
+/*
+ * Where a member holds a right: any of wanted, with relation.  The right
+ * counts for rows for which the relation holds; that the policy itself tests.
+ */
+struct RbacScope
+{
+	RbacPermset wanted;
+	char	   *relation;
+	int			relation_len;
+	bool		or_all;			/* permissions for every row count too */
+	bool		org_wide;		/* everywhere in the org */
+	int			nreach;			/* else at these, and below */
+	RbacReach **reach;
+	RbacIdSet **keys_by_kind;	/* union over reach; on demand */
+	RbacIdSet  *people;			/* union over reach; on demand */
+	MemoryContext context;		/* of the scope and what is made on demand */
+	RbacScope  *next;
+};
+
+#define RBAC_UNIT_KINDS_MAX 8	/* unit columns of one table */
+
+/* A unit column among a call's arguments. */
+typedef struct RbacUnitArgument
+{
+	bool		is_int4;
+	int			kind;			/* index into RbacGrants.kinds, or -1 */
+	const RbacIdSet *keys;		/* of that kind, in the scope */
+} RbacUnitArgument;
+
+/*
+ * One call site's hold on the asker's grants: kept in fn_extra, so a row costs
+ * no look-up.  Renewed when its stamp no longer holds.
+ */
+typedef struct RbacCheck
+{
+	RbacStamp	stamp;
+	RbacGrants *grants;			/* pinned; NULL: nobody, or inactive */
+	const RbacScope *scope;		/* NULL until asked for */
+	bool		arguments_fixed;	/* permission and relation cannot vary */
+	int			nunits;			/* unit arguments; -1 until looked at */
+	RbacUnitArgument *units;
+	RbacIdSet  *linked;			/* link.c; NULL until read */
+	MemoryContext context;		/* of what hangs on this call site */
+	MemoryContextCallback release;
+} RbacCheck;
+
+extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo);
+extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
+										 const char *relation, int relation_len,
+										 bool or_all, MemoryContext overflow);
+extern const RbacScope *rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo,
+												  int arg, bool or_all);
+extern const RbacIdSet *rbac_authz_keys(RbacGrants *grants, const RbacScope *scope,
+										const char *kind, int kind_len);
+extern const RbacIdSet *rbac_authz_people(RbacGrants *grants, const RbacScope *scope);
+extern bool rbac_authz_reaches_person(RbacGrants *grants, const RbacScope *scope,
+									  int64 person, int nunits, const int *kinds,
+									  const int64 *keys);
+
+static inline RbacCheck *
+rbac_authz_check(FmgrInfo *flinfo)
+{
+	RbacCheck  *check = (RbacCheck *) flinfo->fn_extra;
+
+	if (likely(check != NULL && rbac_stamp_holds(&check->stamp)))
+		return check;
+	return rbac_authz_renew(flinfo);
+}
+
+/* ---- permission_io.c, permset_io.c: SQL values from and to the pure layer ---- */
+
+extern char *rbac_permission_clip(const char *text, size_t len);
+extern void rbac_permission_from_text(const char *text, size_t len, RbacPermission *out);
+extern void rbac_permission_from_bytes(const char *bytes, size_t len, RbacPermission *out);
+extern void rbac_permission_recv_require(StringInfo message, size_t len, const char *type);
+extern void rbac_permission_recv_version(StringInfo message, const char *type);
+extern void rbac_permission_send_version(StringInfo message);
+extern struct varlena *rbac_permission_make(const RbacPermission *p);
+extern bool rbac_permission_view(const struct varlena *value, RbacPermission *out);
+extern void rbac_permission_view_checked(const struct varlena *value, RbacPermission *out);
+extern struct varlena *rbac_permset_make(RbacPermission *items, int nitems);
+
+#endif							/* CHAT_RBAC_H */

@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/compat.h
+ *	  The only place that knows PostgreSQL versions.  Include it first.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHAT_RBAC_COMPAT_H
+#define CHAT_RBAC_COMPAT_H
+
+/* The library is built with -fvisibility=hidden; what SQL calls is exported. */
+#ifndef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "chat_rbac needs PostgreSQL 15 or later"
+#endif
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+/* Before 16 only the info record of a SQL-callable function is exported. */
+#if PG_VERSION_NUM < 160000
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(funcname) \
+extern PGDLLEXPORT Datum funcname(PG_FUNCTION_ARGS); \
+extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, funcname) (void); \
+const Pg_finfo_record * \
+CppConcat(pg_finfo_, funcname) (void) \
+{ \
+	static const Pg_finfo_record my_finfo = {1}; \
+	return &my_finfo; \
+} \
+extern int	no_such_variable
+#endif
+
+/* The extra of a setting's check hook: the server frees it. */
+#if PG_VERSION_NUM >= 160000
+#define rbac_guc_malloc(size) guc_malloc(LOG, size)
+#else
+#define rbac_guc_malloc(size) malloc(size)
+#endif
+
+#endif							/* CHAT_RBAC_COMPAT_H */

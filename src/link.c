@@ -1,0 +1,381 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/link.c
+ *	  Relations that another table tells: link tables and "linked".
+ *
+ * A link table ("participating": table, row, member) names the rows that the
+ * member takes part in.  It is read as its owner and past its own policies,
+ * or two policies would recurse into each other; protect() has checked that
+ * who protects owns both.  "linked" (customers of my conversations) holds for
+ * the rows that a visible row of another table points to: that table is read
+ * as the caller, under its policies.
+ *
+ * Which table and columns is looked up in chat_rbac.protection, never taken
+ * from arguments, so a direct call tells no more than the policy would.
+ *
+ * The ids are read once per statement and snapshot (planning and execution
+ * share them) into "chat_rbac links", which lives to the next statement that
+ * reads any.  Call sites copy what they keep.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+PG_FUNCTION_INFO_V1(chat_rbac_in_link);
+PG_FUNCTION_INFO_V1(chat_rbac_in_link_int4);
+PG_FUNCTION_INFO_V1(chat_rbac_link_scope);
+
+#define RELATION_NAME_SIZE (RBAC_PART_MAX + 1)
+
+typedef struct LinkKey
+{
+	Oid			relid;			/* the protected table */
+	char		relation[RELATION_NAME_SIZE];	/* zero-padded */
+} LinkKey;
+
+/* How to read one link; kept while the generation holds. */
+typedef struct LinkPlan
+{
+	LinkKey		key;
+	uint64		generation;
+	Oid			owner;			/* who reads; InvalidOid: the caller */
+	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
+} LinkPlan;
+
+/* What was read for the current statement. */
+typedef struct LinkRead
+{
+	LinkKey		key;
+	Oid			reader;
+	Snapshot	snapshot;		/* a copy of its contents */
+	int64	   *ids;
+	int			nids;
+	struct LinkRead *next;
+} LinkRead;
+
+static HTAB *plans = NULL;
+static MemoryContext reads_context = NULL;
+static LinkRead *reads = NULL;
+static RbacStamp reads_stamp;
+
+static RbacQuery link_spec = {
+	"SELECT t.r OPERATOR(pg_catalog.->>) 'table', t.r OPERATOR(pg_catalog.->>) 'row',"
+	" t.r OPERATOR(pg_catalog.->>) 'member', t.r OPERATOR(pg_catalog.->>) 'org',"
+	" t.r OPERATOR(pg_catalog.#>>) '{linked,table}', t.r OPERATOR(pg_catalog.#>>) '{linked,column}',"
+	" t.r OPERATOR(pg_catalog.#>>) '{linked,org}'"
+	" FROM (SELECT p.spec OPERATOR(pg_catalog.->) 'relations' OPERATOR(pg_catalog.->) $2 AS r"
+	"  FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) $1) AS t"
+	" WHERE t.r IS NOT NULL",
+	2, {OIDOID, TEXTOID}, NULL
+};
+
+/* ---- how to read ---- */
+
+/* The oid of a table that a specification names; an error says who names it. */
+static Oid
+named_table(const char *name, const LinkKey *key)
+{
+	Datum		oid = DirectFunctionCall1(to_regclass, CStringGetTextDatum(name));
+
+	if (!OidIsValid(DatumGetObjectId(oid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %s, named by relation \"%s\" of protected table \"%s\", does not exist",
+						name, key->relation, get_rel_name(key->relid)),
+				 errhint("Call chat_rbac.protect() again with the table's new name.")));
+	return DatumGetObjectId(oid);
+}
+
+static Oid
+table_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * The query that reads a link, in the current context, and plan->owner, who
+ * runs it.  NULL if the protected table has no such relation that another
+ * table tells.
+ */
+static char *
+link_query(LinkPlan *plan)
+{
+	MemoryContext context = CurrentMemoryContext;
+	RbacCatalogScope scope;
+	Datum		args[2];
+	char	   *sql = NULL;
+
+	args[0] = ObjectIdGetDatum(plan->key.relid);
+	args[1] = CStringGetTextDatum(plan->key.relation);
+	rbac_catalog_open(&scope);
+	if (rbac_catalog_query(&scope, &link_spec, args, NULL) == 1)
+	{
+		bool		linked = rbac_catalog_text(0, 1) == NULL;
+		char	   *table = rbac_catalog_text(0, linked ? 5 : 1);
+		char	   *column = rbac_catalog_text(0, linked ? 6 : 2);
+		char	   *member = linked ? NULL : rbac_catalog_text(0, 3);
+		char	   *org = rbac_catalog_text(0, linked ? 7 : 4);
+
+		if (table != NULL && column != NULL && (linked || member != NULL))
+		{
+			StringInfoData buf;
+			Oid			relid = named_table(table, &plan->key);
+			MemoryContext old = MemoryContextSwitchTo(context);
+
+			initStringInfo(&buf);
+			appendStringInfo(&buf, "SELECT DISTINCT l.%s::pg_catalog.int8 FROM %s AS l WHERE l.%s IS NOT NULL",
+							 quote_identifier(column),
+							 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+														get_rel_name(relid)),
+							 quote_identifier(column));
+			if (org != NULL)
+				appendStringInfo(&buf, " AND l.%s OPERATOR(pg_catalog.=) $1", quote_identifier(org));
+			if (member != NULL)
+				appendStringInfo(&buf, " AND l.%s OPERATOR(pg_catalog.=) $2", quote_identifier(member));
+			MemoryContextSwitchTo(old);
+			sql = buf.data;
+			plan->owner = linked ? InvalidOid : table_owner(relid);
+		}
+	}
+	rbac_catalog_close(&scope);
+	return sql;
+}
+
+/* How to read a link, or NULL if there is no such link. */
+static LinkPlan *
+link_plan(const LinkKey *key)
+{
+	LinkPlan   *plan;
+	LinkPlan	fresh = {0};
+	Oid			types[2] = {INT8OID, INT8OID};
+	char	   *sql;
+
+	if (plans == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = sizeof(LinkKey);
+		control.entrysize = sizeof(LinkPlan);
+		plans = hash_create("chat_rbac link plans", 16, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	plan = hash_search(plans, key, HASH_FIND, NULL);
+	if (plan != NULL && plan->generation == rbac_inval_generation)
+		return plan;
+	if (plan != NULL)
+	{
+		SPI_freeplan(plan->plan);
+		hash_search(plans, key, HASH_REMOVE, NULL);
+	}
+
+	fresh.key = *key;
+	fresh.generation = rbac_inval_accept();
+	sql = link_query(&fresh);
+	if (sql == NULL)
+		return NULL;
+	SPI_connect();
+	fresh.plan = SPI_prepare(sql, 2, types);
+	if (fresh.plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(fresh.plan);
+	SPI_finish();
+	plan = hash_search(plans, key, HASH_ENTER, NULL);
+	*plan = fresh;
+	return plan;
+}
+
+/* ---- reading ---- */
+
+/* Would both snapshots show the same rows?  For snapshots of one transaction. */
+static bool
+same_snapshot(Snapshot a, Snapshot b)
+{
+	return a->snapshot_type == b->snapshot_type &&
+		a->xmin == b->xmin && a->xmax == b->xmax && a->curcid == b->curcid &&
+		a->xcnt == b->xcnt && a->subxcnt == b->subxcnt &&
+		a->suboverflowed == b->suboverflowed &&
+		a->takenDuringRecovery == b->takenDuringRecovery &&
+		memcmp(a->xip, b->xip, a->xcnt * sizeof(TransactionId)) == 0 &&
+		memcmp(a->subxip, b->subxip, Max(a->subxcnt, 0) * sizeof(TransactionId)) == 0;
+}
+
+/* What same_snapshot compares, copied into the current context. */
+static Snapshot
+copy_snapshot(Snapshot from)
+{
+	Snapshot	copy = palloc(sizeof(SnapshotData));
+
+	*copy = *from;
+	copy->xip = palloc(Max(from->xcnt, 1) * sizeof(TransactionId));
+	memcpy(copy->xip, from->xip, from->xcnt * sizeof(TransactionId));
+	copy->subxip = palloc(Max(from->subxcnt, 1) * sizeof(TransactionId));
+	memcpy(copy->subxip, from->subxip, Max(from->subxcnt, 0) * sizeof(TransactionId));
+	return copy;
+}
+
+/* Run a link's query under the active snapshot; the ids go into context. */
+static void
+read_ids(const LinkPlan *plan, const RbacGrants *grants, LinkRead *result, MemoryContext context)
+{
+	Datum		args[2];
+	Oid			save_user;
+	int			save_context;
+	int			rc;
+
+	args[0] = Int64GetDatum(grants->org);
+	args[1] = Int64GetDatum(grants->member);
+	GetUserIdAndSecContext(&save_user, &save_context);
+	if (OidIsValid(plan->owner))
+		SetUserIdAndSecContext(plan->owner, save_context |
+							   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	SPI_connect();
+	rc = SPI_execute_plan(plan->plan, args, NULL, true, 0);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a chat_rbac link query: %s", SPI_result_code_string(rc));
+	result->nids = (int) SPI_processed;
+	result->ids = MemoryContextAllocHuge(context, sizeof(int64) * Max(SPI_processed, 1));
+	for (uint64 i = 0; i < SPI_processed; i++)
+		result->ids[i] = rbac_catalog_int64(i, 1, NULL);
+	SPI_finish();
+	SetUserIdAndSecContext(save_user, save_context);
+}
+
+/*
+ * The ids that a relation of a protected table holds for, in this statement
+ * and under the active snapshot.  Valid until another is asked for.
+ */
+static const LinkRead *
+read_link(const RbacCheck *check, const LinkKey *key)
+{
+	static const LinkRead nothing = {0};
+	Snapshot	snapshot;
+	LinkPlan   *plan;
+	LinkRead   *read;
+	MemoryContext old;
+
+	if (!ActiveSnapshotSet())
+		elog(ERROR, "a chat_rbac relation was tested without a snapshot");
+	snapshot = GetActiveSnapshot();
+	if (reads_context == NULL)
+		reads_context = AllocSetContextCreate(CacheMemoryContext, "chat_rbac links",
+											  ALLOCSET_DEFAULT_SIZES);
+	if (!rbac_stamp_holds(&reads_stamp))
+	{
+		reads = NULL;
+		MemoryContextReset(reads_context);
+		reads_stamp = check->stamp;
+	}
+	for (read = reads; read != NULL; read = read->next)
+	{
+		if (memcmp(&read->key, key, sizeof(LinkKey)) == 0 &&
+			read->reader == GetUserId() && same_snapshot(read->snapshot, snapshot))
+			return read;
+	}
+
+	plan = link_plan(key);
+	if (plan == NULL)
+		return &nothing;
+	old = MemoryContextSwitchTo(reads_context);
+	read = palloc0(sizeof(LinkRead));
+	read->key = *key;
+	read->reader = GetUserId();
+	read->snapshot = copy_snapshot(snapshot);
+	MemoryContextSwitchTo(old);
+	read_ids(plan, check->grants, read, reads_context);
+	read->next = reads;
+	reads = read;
+	return read;
+}
+
+/*
+ * The ids for which relation (argument arg + 1) of a protected table (arg + 2)
+ * holds, if any of the permissions (arg) is granted with it anywhere.
+ */
+static const LinkRead *
+granted_link(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
+{
+	static const LinkRead nothing = {0};
+	const RbacScope *scope;
+	text	   *relation = PG_GETARG_TEXT_PP(arg + 1);
+	LinkKey		key;
+
+	if (check->grants == NULL || VARSIZE_ANY_EXHDR(relation) >= RELATION_NAME_SIZE)
+		return &nothing;
+	scope = rbac_authz_argument_scope(check, fcinfo, arg, true);
+	if (!scope->org_wide && scope->nreach == 0)
+		return &nothing;
+	memset(&key, 0, sizeof(key));
+	key.relid = PG_GETARG_OID(arg + 2);
+	memcpy(key.relation, VARDATA_ANY(relation), VARSIZE_ANY_EXHDR(relation));
+	return read_link(check, &key);
+}
+
+/*
+ * chat_rbac.link_scope(permset, relation text, protected regclass) -> bigint[]
+ *		The ids of the rows with the relation, if any of the permissions is
+ *		granted with it anywhere, else none.
+ */
+Datum
+chat_rbac_link_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	const LinkRead *read = granted_link(check, fcinfo, 0);
+	Datum	   *values = palloc(sizeof(Datum) * Max(read->nids, 1));
+
+	for (int i = 0; i < read->nids; i++)
+		values[i] = Int64GetDatum(read->ids[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(values, read->nids, INT8OID, sizeof(int64),
+										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static bool
+in_link(FunctionCallInfo fcinfo, int64 id)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+
+	if (unlikely(check->linked == NULL))
+	{
+		const LinkRead *read = granted_link(check, fcinfo, 1);
+		bool		fixed = check->arguments_fixed && get_fn_expr_arg_stable(fcinfo->flinfo, 3);
+		RbacIdSet  *set = rbac_grants_idset(fixed ? check->context : CurrentMemoryContext,
+											read->ids, read->nids);
+
+		if (!fixed)
+			return rbac_idset_has(set, id);
+		check->linked = set;
+	}
+	return rbac_idset_has(check->linked, id);
+}
+
+/*
+ * chat_rbac.in_link(id bigint, permset, relation text, protected regclass) -> boolean
+ *		Is the id among link_scope(permset, relation, protected)?
+ */
+Datum
+chat_rbac_in_link(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(in_link(fcinfo, PG_GETARG_INT64(0)));
+}
+
+Datum
+chat_rbac_in_link_int4(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(in_link(fcinfo, PG_GETARG_INT32(0)));
+}

@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/pure.h
+ *	  The pure layer: permissions, sets of them, and role graphs as plain bytes.
+ *
+ * Nothing here knows PostgreSQL: no palloc, no ereport, no settings, no
+ * catalog.  Callers own all memory and report all errors, so the same files
+ * compile into the server and into a stand-alone fuzzer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CHAT_RBAC_PURE_H
+#define CHAT_RBAC_PURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- permission.c: one right, "resource.action" or "resource.action@relation" ---- */
+
+#define RBAC_PART_MAX		63	/* bytes in a resource, action or relation */
+#define RBAC_PERMISSION_MAX (3 * RBAC_PART_MAX + 2)
+
+/* A parsed permission: a view into the caller's bytes, which must outlive it. */
+typedef struct RbacPermission
+{
+	const char *text;			/* canonical text, not NUL-terminated */
+	uint8_t		len;			/* bytes in text */
+	uint8_t		resource_len;	/* bytes before the dot */
+	uint8_t		action_len;		/* bytes between the dot and "@" or the end */
+	uint8_t		relation_len;	/* bytes after "@"; 0 stands for every row */
+} RbacPermission;
+
+extern const char *rbac_permission_parse(const char *text, size_t len, RbacPermission *out);
+extern int	rbac_permission_compare(const RbacPermission *a, const RbacPermission *b);
+extern bool rbac_permission_covers(const RbacPermission *p, const RbacPermission *q);
+extern bool rbac_permission_overlaps(const RbacPermission *p, const RbacPermission *q);
+extern bool rbac_relation_name_valid(const char *name, size_t len);
+
+/* ---- permset.c: a canonical set of permissions ---- */
+
+#define RBAC_PERMSET_MAX	4096	/* elements */
+
+/*
+ * The packed form: for each element, in bytewise order, one byte of length and
+ * that many bytes of canonical text.  No duplicates, and no element that
+ * another one covers, so equal sets are equal bytes.
+ */
+typedef struct RbacPermset
+{
+	const char *data;
+	size_t		size;
+} RbacPermset;
+
+extern bool rbac_permset_next(const RbacPermset *set, size_t *pos, RbacPermission *out);
+extern int	rbac_permset_count(const RbacPermset *set);
+extern int	rbac_permset_compare(const RbacPermset *a, const RbacPermset *b);
+extern bool rbac_permset_covers(const RbacPermset *set, const RbacPermission *p);
+extern bool rbac_permset_contains(const RbacPermset *a, const RbacPermset *b);
+extern int	rbac_permset_canonicalise(RbacPermission *items, int nitems);
+extern size_t rbac_permset_packed_size(const RbacPermission *items, int nitems);
+extern void rbac_permset_pack(const RbacPermission *items, int nitems, char *dest);
+
+/* ---- closure.c: what a role has by inheritance ---- */
+
+/* senior inherits all of junior; both are indexes of nodes */
+typedef struct RbacEdge
+{
+	int			senior;
+	int			junior;
+} RbacEdge;
+
+extern void rbac_closure_mark(const RbacEdge *edges, int nedges, int root, int nnodes, bool *reached);
+
+/* ---- idset.c: an immutable set of 64-bit ids with O(1) membership ---- */
+
+typedef struct RbacIdSet
+{
+	int			nids;
+	int64_t    *ids;			/* ascending, no duplicates */
+	uint64_t	mask;			/* slots - 1, a power of two less one */
+	int32_t    *slots;			/* 1 + index into ids; 0 where free */
+} RbacIdSet;
+
+extern size_t rbac_idset_slots(int nids);
+extern void rbac_idset_build(RbacIdSet *set, int64_t *ids, int nids, int32_t *slots);
+
+static inline uint64_t
+rbac_idset_hash(int64_t id)
+{
+	uint64_t	h = (uint64_t) id * UINT64_C(0x9E3779B97F4A7C15);
+
+	return h ^ (h >> 32);
+}
+
+static inline bool
+rbac_idset_has(const RbacIdSet *set, int64_t id)
+{
+	uint64_t	at;
+
+	if (set->nids == 0)
+		return false;
+	for (at = rbac_idset_hash(id) & set->mask; set->slots[at] != 0;
+		 at = (at + 1) & set->mask)
+	{
+		if (set->ids[set->slots[at] - 1] == id)
+			return true;
+	}
+	return false;
+}
+
+#endif							/* CHAT_RBAC_PURE_H */

@@ -1,0 +1,367 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/scope.c
+ *	  The functions that policies are made of.
+ *
+ * All are STABLE, PARALLEL SAFE and LEAKPROOF: what they raise (the extension
+ * is unusable, a wrong active role, a call that no policy of ours makes) does
+ * not depend on the row.  None decides: they look up in an RbacScope.  For
+ * nobody, and for an inactive member, the scalars are NULL and the tests false.
+ *
+ * A call site keeps its answer for the client's statement and identity; see
+ * RbacCheck.  Nothing here is folded into a plan, because plans outlive
+ * identities.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(chat_rbac_current_org);
+PG_FUNCTION_INFO_V1(chat_rbac_current_member);
+PG_FUNCTION_INFO_V1(chat_rbac_org_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_member_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_unit_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_members_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_in_unit_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_in_unit_scope_int4);
+PG_FUNCTION_INFO_V1(chat_rbac_in_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope_int4);
+PG_FUNCTION_INFO_V1(chat_rbac_is_member);
+PG_FUNCTION_INFO_V1(chat_rbac_is_member_int4);
+
+/* The scope that the arguments ask for; check->grants is not NULL. */
+static inline const RbacScope *
+scope_of(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool or_all)
+{
+	if (likely(check->scope != NULL))
+		return check->scope;
+	return rbac_authz_argument_scope(check, fcinfo, arg, or_all);
+}
+
+static Datum
+idset_to_array(const RbacIdSet *set)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(set->nids, 1));
+	ArrayType  *array;
+
+	for (int i = 0; i < set->nids; i++)
+		values[i] = Int64GetDatum(set->ids[i]);
+	array = construct_array(values, set->nids, INT8OID, sizeof(int64),
+							FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	pfree(values);
+	return PointerGetDatum(array);
+}
+
+/* chat_rbac.current_org() -> bigint: the org of the active member who asks, or NULL */
+Datum
+chat_rbac_current_org(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+
+	if (check->grants == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(check->grants->org);
+}
+
+/* chat_rbac.current_member() -> bigint: the active member who asks, or NULL */
+Datum
+chat_rbac_current_member(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+
+	if (check->grants == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(check->grants->member);
+}
+
+/*
+ * chat_rbac.org_scope(permset, relation text) -> bigint
+ *		The member's org if any of the permissions is granted org-wide with the
+ *		relation, else NULL.
+ */
+Datum
+chat_rbac_org_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+
+	if (check->grants == NULL || !scope_of(check, fcinfo, 0, false)->org_wide)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(check->grants->org);
+}
+
+/*
+ * chat_rbac.member_scope(permset, relation text) -> bigint
+ *		The member's id if any of the permissions is granted anywhere with the
+ *		relation or for every row, else NULL.
+ */
+Datum
+chat_rbac_member_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	const RbacScope *scope;
+
+	if (check->grants == NULL)
+		PG_RETURN_NULL();
+	scope = scope_of(check, fcinfo, 0, true);
+	if (!scope->org_wide && scope->nreach == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(check->grants->member);
+}
+
+/*
+ * chat_rbac.unit_scope(permset, relation text, kind text) -> bigint[]
+ *		The keys of the units of that kind at or below which any of the
+ *		permissions is granted with the relation; ascending.  Org-wide grants
+ *		are not in it.
+ */
+Datum
+chat_rbac_unit_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	static const RbacIdSet none = {0, NULL, 0, NULL};
+	text	   *kind = PG_GETARG_TEXT_PP(2);
+
+	if (check->grants == NULL)
+		return idset_to_array(&none);
+	return idset_to_array(rbac_authz_keys(check->grants, scope_of(check, fcinfo, 0, false),
+										  VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind)));
+}
+
+/*
+ * chat_rbac.members_scope(permset, relation text, or_all boolean) -> bigint[]
+ *		Who holds a role at or below the units where any of the permissions is
+ *		granted with the relation (or_all: or for every row); ascending.
+ */
+Datum
+chat_rbac_members_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	static const RbacIdSet none = {0, NULL, 0, NULL};
+
+	check->scope = NULL;		/* or_all is an argument here */
+	if (check->grants == NULL)
+		return idset_to_array(&none);
+	return idset_to_array(rbac_authz_people(check->grants,
+											rbac_authz_argument_scope(check, fcinfo, 0, PG_GETARG_BOOL(2))));
+}
+
+/* ---- tests ---- */
+
+static inline bool
+in_unit_scope(FunctionCallInfo fcinfo, int64 key)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+
+	if (check->grants == NULL)
+		return false;
+	if (unlikely(check->units == NULL))
+	{
+		text	   *kind = PG_GETARG_TEXT_PP(3);
+		const RbacScope *scope = rbac_authz_argument_scope(check, fcinfo, 1, false);
+		const RbacIdSet *keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind),
+												VARSIZE_ANY_EXHDR(kind));
+
+		if (!check->arguments_fixed || !get_fn_expr_arg_stable(fcinfo->flinfo, 3))
+			return rbac_idset_has(keys, key);
+		check->units = MemoryContextAllocZero(check->context, sizeof(RbacUnitArgument));
+		check->units->keys = keys;
+	}
+	return rbac_idset_has(check->units->keys, key);
+}
+
+/*
+ * chat_rbac.in_unit_scope(key bigint, permset, relation text, kind text) -> boolean
+ *		Is any of the permissions granted, with the relation, at the unit of
+ *		that kind and key, or above it?  O(1) in the number of units.
+ */
+Datum
+chat_rbac_in_unit_scope(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(in_unit_scope(fcinfo, PG_GETARG_INT64(0)));
+}
+
+Datum
+chat_rbac_in_unit_scope_int4(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(in_unit_scope(fcinfo, PG_GETARG_INT32(0)));
+}
+
+/*
+ * Look at the unit arguments of a call: kinds is argument arg, a text[], and
+ * what follows it are the columns, one a kind.
+ */
+static void
+bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
+{
+	const RbacScope *scope = scope_of(check, fcinfo, arg - 2, false);
+	int			nunits = PG_NARGS() - arg - 1;
+	bool		fixed = check->arguments_fixed && get_fn_expr_arg_stable(fcinfo->flinfo, arg);
+	RbacUnitArgument *units;
+	Datum	   *kinds;
+	bool	   *nulls;
+	int			nkinds;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
+					  &kinds, &nulls, &nkinds);
+	if (nkinds != nunits || nunits > RBAC_UNIT_KINDS_MAX || get_fn_expr_variadic(fcinfo->flinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("each unit column needs its kind"),
+				 errdetail("There are %d kinds and %d columns; %d of each are possible.",
+						   nkinds, nunits, RBAC_UNIT_KINDS_MAX)));
+
+	units = MemoryContextAllocZero(fixed ? check->context : CurrentMemoryContext,
+								   sizeof(RbacUnitArgument) * Max(nunits, 1));
+	for (int i = 0; i < nunits; i++)
+	{
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, arg + 1 + i);
+		text	   *kind;
+
+		if (type != INT8OID && type != INT4OID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("a unit column must be of type integer or bigint")));
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a unit's kind must not be null")));
+		kind = DatumGetTextPP(kinds[i]);
+		units[i].is_int4 = type == INT4OID;
+		units[i].kind = rbac_grants_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		units[i].keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+	}
+	check->units = units;
+	/* a call whose arguments vary binds anew for each row */
+	check->nunits = fixed ? nunits : -1;
+}
+
+static inline int64
+unit_argument(FunctionCallInfo fcinfo, int arg, bool is_int4)
+{
+	return is_int4 ? PG_GETARG_INT32(arg) : PG_GETARG_INT64(arg);
+}
+
+/*
+ * chat_rbac.in_scope(permset, relation text, kinds text[], VARIADIC "any") -> boolean
+ *		Is any of the permissions granted, with the relation, org-wide or at or
+ *		above one of the units?  The last arguments are a row's unit columns
+ *		(integer or bigint, NULL for none), one a kind.  For tests beside a
+ *		narrower key: the planner offers no index for it.
+ */
+Datum
+chat_rbac_in_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	const int	first = 3;
+	const RbacScope *scope;
+	int			nunits;
+
+	if (check->grants == NULL || PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_BOOL(false);
+	scope = scope_of(check, fcinfo, 0, false);
+	if (scope->org_wide)
+		PG_RETURN_BOOL(true);
+	if (scope->nreach == 0)
+		PG_RETURN_BOOL(false);
+	if (unlikely(check->nunits < 0))
+		bind_units(check, fcinfo, first - 1);
+	nunits = PG_NARGS() - first;
+	for (int i = 0; i < nunits; i++)
+	{
+		const RbacUnitArgument *unit = &check->units[i];
+
+		if (!PG_ARGISNULL(first + i) &&
+			rbac_idset_has(unit->keys, unit_argument(fcinfo, first + i, unit->is_int4)))
+			PG_RETURN_BOOL(true);
+	}
+	PG_RETURN_BOOL(false);
+}
+
+/*
+ * The body of in_member_scope: with kinds and unit columns from argument 3 on
+ * the same grant must reach one of them; without, it is the person that ties
+ * the row to the grant's unit.
+ */
+static bool
+in_member_scope(FunctionCallInfo fcinfo, int64 person)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	const int	first = 4;
+	bool		with_units = PG_NARGS() > first;
+	const RbacScope *scope;
+	int			kinds[RBAC_UNIT_KINDS_MAX];
+	int64		keys[RBAC_UNIT_KINDS_MAX];
+	int			nunits = 0;
+
+	if (check->grants == NULL || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		return false;
+	scope = scope_of(check, fcinfo, 1, !with_units);
+	if (scope->nreach == 0)
+		return false;
+	if (!with_units)
+		return rbac_authz_reaches_person(check->grants, scope, person, 0, NULL, NULL);
+
+	if (PG_ARGISNULL(3))
+		return false;
+	if (unlikely(check->nunits < 0))
+		bind_units(check, fcinfo, first - 1);
+	for (int i = 0; i < PG_NARGS() - first; i++)
+	{
+		if (PG_ARGISNULL(first + i))
+			continue;
+		kinds[nunits] = check->units[i].kind;
+		keys[nunits++] = unit_argument(fcinfo, first + i, check->units[i].is_int4);
+	}
+	return nunits > 0 &&
+		rbac_authz_reaches_person(check->grants, scope, person, nunits, kinds, keys);
+}
+
+/*
+ * chat_rbac.in_member_scope(person bigint, permset, relation text
+ *							 [, kinds text[], VARIADIC "any"]) -> boolean
+ *		Does the person hold a role at or below a unit where any of the
+ *		permissions is granted with the relation?  With unit columns, that
+ *		grant must reach one of them too.  Org-wide grants are not looked at.
+ */
+Datum
+chat_rbac_in_member_scope(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(in_member_scope(fcinfo, PG_GETARG_INT64(0)));
+}
+
+Datum
+chat_rbac_in_member_scope_int4(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(in_member_scope(fcinfo, PG_GETARG_INT32(0)));
+}
+
+static bool
+is_member(FunctionCallInfo fcinfo, int64 person)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+
+	return check->grants != NULL &&
+		rbac_idset_has(rbac_grants_members(check->grants), person);
+}
+
+/* chat_rbac.is_member(person bigint) -> boolean: a member, active or not, of the current org */
+Datum
+chat_rbac_is_member(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(is_member(fcinfo, PG_GETARG_INT64(0)));
+}
+
+Datum
+chat_rbac_is_member_int4(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(is_member(fcinfo, PG_GETARG_INT32(0)));
+}

@@ -1,0 +1,247 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/support.c
+ *	  What the planner may know about the functions in policies.
+ *
+ * A test "in_…(column, what)" is O(1) in C, but opaque.  Its support function
+ * offers "column = ANY (…_scope(what))" as an index condition and asks for that
+ * clause's selectivity, so that statistics count.  The planner evaluates the
+ * STABLE array function when it estimates, for whoever plans; the plan keeps
+ * the call, not its result, and stays right for whoever runs it.
+ *
+ * Support functions never raise an error and decline whatever they do not
+ * know: attached to another function they do nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "parser/parse_func.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
+
+/* oids of bigint = bigint and integer = bigint, which have no symbols */
+#define INT8_EQUAL_OPERATOR		410
+#define INT48_EQUAL_OPERATOR	15
+
+/* Of a longer array, so many elements are asked about and the rest is scaled. */
+#define SELECTIVITY_SAMPLE	100
+
+PG_FUNCTION_INFO_V1(chat_rbac_in_array_support);
+PG_FUNCTION_INFO_V1(chat_rbac_in_scope_support);
+
+/* chat_rbac.name(args), or NULL if there is no such function. */
+static Expr *
+call_of(const char *name, List *args)
+{
+	Oid			types[4];
+	int			nargs = 0;
+	ListCell   *cell;
+	Oid			function;
+
+	if (list_length(args) > (int) lengthof(types))
+		return NULL;
+	foreach(cell, args)
+		types[nargs++] = exprType((Node *) lfirst(cell));
+	function = LookupFuncName(list_make2(makeString(RBAC_SCHEMA), makeString(pstrdup(name))),
+							  nargs, types, true);
+	if (!OidIsValid(function))
+		return NULL;
+	return (Expr *) makeFuncExpr(function, get_func_rettype(function), args,
+								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/*
+ * The clause that a call of function with args stands for:
+ *		key = ANY (array of ids)
+ * *lossy tells whether the test must still be made.  NULL when unknown.
+ */
+static Expr *
+array_clause(Oid function, List *args, bool *lossy)
+{
+	char	   *name = get_func_name(function);
+	Node	   *key;
+	Expr	   *array = NULL;
+	ScalarArrayOpExpr *clause;
+
+	*lossy = false;
+	if (name == NULL || list_length(args) < 3)
+		return NULL;
+	key = (Node *) linitial(args);
+
+	if (strcmp(name, "in_unit_scope") == 0 && list_length(args) == 4)
+		array = call_of("unit_scope", list_copy_tail(args, 1));
+	else if (strcmp(name, "in_link") == 0 && list_length(args) == 4)
+		array = call_of("link_scope", list_copy_tail(args, 1));
+	else if (strcmp(name, "in_member_scope") == 0)
+	{
+		bool		with_units = list_length(args) > 3;
+
+		array = call_of("members_scope",
+						list_make3(lsecond(args), lthird(args),
+								   makeBoolConst(!with_units, false)));
+		*lossy = with_units;
+	}
+	if (array == NULL || exprType((Node *) array) != INT8ARRAYOID)
+		return NULL;
+
+	clause = makeNode(ScalarArrayOpExpr);
+	if (exprType(key) == INT8OID)
+		clause->opno = INT8_EQUAL_OPERATOR;
+	else if (exprType(key) == INT4OID)
+		clause->opno = INT48_EQUAL_OPERATOR;
+	else
+		return NULL;
+	clause->opfuncid = get_opcode(clause->opno);
+	clause->useOr = true;
+	clause->inputcollid = InvalidOid;
+	clause->args = list_make2(key, array);
+	clause->location = -1;
+	return (Expr *) clause;
+}
+
+/*
+ * Is every index column before col tied to one value?  The planner takes an
+ * index with a test like ours for ordered, which it is only then: the scan
+ * starts again for each element of the array.
+ */
+static bool
+earlier_columns_fixed(SupportRequestIndexCondition *req)
+{
+	for (int col = 0; col < req->indexcol; col++)
+	{
+		bool		fixed = false;
+		ListCell   *cell;
+
+		foreach(cell, req->index->indrestrictinfo)
+		{
+			RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+			OpExpr	   *op = (OpExpr *) rinfo->clause;
+			Node	   *left;
+			Node	   *right;
+
+			if (!IsA(op, OpExpr) || list_length(op->args) != 2 ||
+				get_op_opfamily_strategy(op->opno, req->index->opfamily[col]) != BTEqualStrategyNumber)
+				continue;
+			left = (Node *) linitial(op->args);
+			right = (Node *) lsecond(op->args);
+			if ((match_index_to_operand(left, col, req->index) &&
+				 is_pseudo_constant_for_index(req->root, right, req->index)) ||
+				(match_index_to_operand(right, col, req->index) &&
+				 is_pseudo_constant_for_index(req->root, left, req->index)))
+			{
+				fixed = true;
+				break;
+			}
+		}
+		if (!fixed)
+			return false;
+	}
+	return true;
+}
+
+static List *
+index_condition(SupportRequestIndexCondition *req)
+{
+	FuncExpr   *call = (FuncExpr *) req->node;
+	ScalarArrayOpExpr *clause;
+	bool		lossy;
+
+	if (!IsA(call, FuncExpr) || req->indexarg != 0 || !req->index->amsearcharray ||
+		!earlier_columns_fixed(req))
+		return NIL;
+	clause = (ScalarArrayOpExpr *) array_clause(call->funcid, call->args, &lossy);
+	if (clause == NULL || !op_in_opfamily(clause->opno, req->opfamily) ||
+		!is_pseudo_constant_for_index(req->root, (Node *) lsecond(clause->args), req->index))
+		return NIL;
+	req->lossy = lossy;
+	return list_make1(clause);
+}
+
+/* Every so-manieth element of an array of int8, SELECTIVITY_SAMPLE of them. */
+static Const *
+sample_array(Const *whole, double *scale)
+{
+	ArrayType  *array = DatumGetArrayTypeP(whole->constvalue);
+	Datum	   *values;
+	Datum		sample[SELECTIVITY_SAMPLE];
+	int			n;
+
+	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &values, NULL, &n);
+	*scale = 1.0;
+	if (n <= SELECTIVITY_SAMPLE)
+		return whole;
+	for (int i = 0; i < SELECTIVITY_SAMPLE; i++)
+		sample[i] = values[(int64) i * n / SELECTIVITY_SAMPLE];
+	*scale = (double) n / SELECTIVITY_SAMPLE;
+	array = construct_array(sample, SELECTIVITY_SAMPLE, INT8OID, sizeof(int64),
+							FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	return makeConst(INT8ARRAYOID, -1, InvalidOid, -1, PointerGetDatum(array), false, false);
+}
+
+static bool
+array_selectivity(SupportRequestSelectivity *req)
+{
+	bool		lossy;
+	ScalarArrayOpExpr *clause = (ScalarArrayOpExpr *) array_clause(req->funcid, req->args, &lossy);
+	Node	   *array;
+	double		scale = 1.0;
+	double		selectivity;
+
+	if (clause == NULL)
+		return false;
+	array = estimate_expression_value(req->root, (Node *) lsecond(clause->args));
+	if (IsA(array, Const) && !((Const *) array)->constisnull)
+		lsecond(clause->args) = sample_array((Const *) array, &scale);
+	selectivity = scale * scalararraysel(req->root, clause, req->is_join, req->varRelid,
+										 req->jointype, req->sjinfo);
+	CLAMP_PROBABILITY(selectivity);
+	req->selectivity = selectivity;
+	return true;
+}
+
+/* chat_rbac.in_array_support(internal) -> internal: of in_unit_scope, in_member_scope, in_link */
+Datum
+chat_rbac_in_array_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (IsA(request, SupportRequestIndexCondition))
+		PG_RETURN_POINTER(index_condition((SupportRequestIndexCondition *) request));
+	if (IsA(request, SupportRequestSelectivity) &&
+		array_selectivity((SupportRequestSelectivity *) request))
+		PG_RETURN_POINTER(request);
+	PG_RETURN_POINTER(NULL);
+}
+
+/*
+ * chat_rbac.in_scope_support(internal) -> internal
+ *		in_scope stands beside a narrow key: of the rows that have the relation
+ *		nearly all are in reach if anything is, else none.
+ */
+Datum
+chat_rbac_in_scope_support(PG_FUNCTION_ARGS)
+{
+	SupportRequestSelectivity *req = (SupportRequestSelectivity *) PG_GETARG_POINTER(0);
+	Expr	   *call;
+	Node	   *value;
+
+	if (!IsA(req, SupportRequestSelectivity) || list_length(req->args) < 2)
+		PG_RETURN_POINTER(NULL);
+	call = call_of("member_scope", list_make2(linitial(req->args), lsecond(req->args)));
+	if (call == NULL)
+		PG_RETURN_POINTER(NULL);
+	value = estimate_expression_value(req->root, (Node *) call);
+	req->selectivity = IsA(value, Const) && ((Const *) value)->constisnull ? 0.0 : 1.0;
+	PG_RETURN_POINTER(req);
+}
