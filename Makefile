@@ -37,12 +37,12 @@ endif
 
 # pg_regress looks for expected/ in its output folder (from 16 on: in
 # expecteddir), which is this one, and only then in its input folder.
-REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS := $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test
-ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
+ISOLATION := $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation $(if $(filter-out 15,$(MAJORVERSION)),--expecteddir=test/isolation)
 PROVE_TESTS ?= $(sort $(wildcard test/t/*.pl))
-TAP_TESTS = $(if $(PROVE_TESTS),1)
+TAP_TESTS := $(if $(PROVE_TESTS),1)
 
 EXTRA_CLEAN = results output_iso tmp_check tmp_check_iso log \
 	regression.diffs regression.out $(EXTENSION)-*.zip

@@ -258,18 +258,14 @@ rbac_authz_renew(FmgrInfo *flinfo)
 		flinfo->fn_extra = check;
 	}
 
-	/* let go first: an error below must leave a call site that denies */
-	memset(&check->stamp, 0, sizeof(RbacStamp));
+	/* let go first: an error below must leave a call site that asks again */
+	check->stamp.settings = 0;
 	release_check(check);
 	check->scope = NULL;
-	check->nunits = -1;
-	if (check->context != NULL)
-		MemoryContextReset(check->context);
-	else
-		check->context = AllocSetContextCreate(flinfo->fn_mcxt, "chat_rbac check",
-											   ALLOCSET_SMALL_SIZES);
-	check->units = NULL;
+	check->bound = false;
 	check->linked = NULL;
+	if (check->linked_context != NULL)
+		MemoryContextReset(check->linked_context);
 
 	rbac_identity_get(&identity);
 	grants = rbac_grants_pin(&identity, rbac_identity_active_roles());
@@ -290,23 +286,19 @@ const RbacScope *
 rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo, int arg,
 						  bool or_all)
 {
-	struct varlena *value;
-	text	   *relation;
+	struct varlena *value = PG_GETARG_VARLENA_PP(arg);
+	text	   *relation = PG_GETARG_TEXT_PP(arg + 1);
+	bool		fixed = get_fn_expr_arg_stable(fcinfo->flinfo, arg) &&
+	get_fn_expr_arg_stable(fcinfo->flinfo, arg + 1);
 	RbacPermset wanted;
 	const RbacScope *scope;
-	bool		fixed;
 
-	value = PG_GETARG_VARLENA_PP(arg);
-	relation = PG_GETARG_TEXT_PP(arg + 1);
 	rbac_permset_view(value, &wanted);
-	fixed = get_fn_expr_arg_stable(fcinfo->flinfo, arg) &&
-		get_fn_expr_arg_stable(fcinfo->flinfo, arg + 1);
 	scope = rbac_authz_scope(check->grants, &wanted, VARDATA_ANY(relation),
 							 VARSIZE_ANY_EXHDR(relation), or_all,
-							 fixed ? check->context : CurrentMemoryContext);
+							 fixed ? fcinfo->flinfo->fn_mcxt : CurrentMemoryContext);
 	PG_FREE_IF_COPY(value, arg);
 	PG_FREE_IF_COPY(relation, arg + 1);
-	check->arguments_fixed = fixed;
 	check->scope = fixed ? scope : NULL;
 	return scope;
 }

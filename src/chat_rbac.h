@@ -12,7 +12,7 @@
  *	inval.c, catalog.c	when to forget, and how to read our tables
  *	pure.h				permissions, sets, graphs: bytes only
  *
- * Calls go down only; scripts/check-layers.sh holds that.
+ * Calls go down only; scripts/check-layers.pl holds that.
  *
  *-------------------------------------------------------------------------
  */
@@ -86,17 +86,19 @@ typedef struct RbacIdentity
 } RbacIdentity;
 
 /*
- * When an answer was given.  It holds while the client's statement, the
- * identity settings and the current role stay what they were.
+ * When an answer was given.  It holds while the client's statement and the
+ * identity settings stay what they were, and where no setting says who asks,
+ * the current role too.
  */
 typedef struct RbacStamp
 {
 	TimestampTz statement;
 	uint64		settings;
-	Oid			role;
+	Oid			role;			/* InvalidOid where a setting says who asks */
 } RbacStamp;
 
 extern uint64 rbac_identity_generation;
+extern bool rbac_identity_by_login;
 
 extern void rbac_identity_init(void);
 extern void rbac_identity_get(RbacIdentity *identity);
@@ -108,15 +110,15 @@ rbac_stamp_take(RbacStamp *stamp)
 {
 	stamp->statement = GetCurrentStatementStartTimestamp();
 	stamp->settings = rbac_identity_generation;
-	stamp->role = GetOuterUserId();
+	stamp->role = rbac_identity_by_login ? GetOuterUserId() : InvalidOid;
 }
 
 static inline bool
 rbac_stamp_holds(const RbacStamp *stamp)
 {
-	return stamp->statement == GetCurrentStatementStartTimestamp() &&
-		stamp->settings == rbac_identity_generation &&
-		stamp->role == GetOuterUserId();
+	return stamp->settings == rbac_identity_generation &&
+		stamp->statement == GetCurrentStatementStartTimestamp() &&
+		(!rbac_identity_by_login || stamp->role == GetOuterUserId());
 }
 
 /* ---- grants.c: a member's compiled grants, cached ---- */
@@ -248,12 +250,11 @@ typedef struct RbacCheck
 {
 	RbacStamp	stamp;
 	RbacGrants *grants;			/* pinned; NULL: nobody, or inactive */
-	const RbacScope *scope;		/* NULL until asked for */
-	bool		arguments_fixed;	/* permission and relation cannot vary */
-	int			nunits;			/* unit arguments; -1 until looked at */
+	const RbacScope *scope;		/* NULL until asked for, or if it may vary */
+	bool		bound;			/* units are looked up, and cannot vary */
 	RbacUnitArgument *units;
 	RbacIdSet  *linked;			/* link.c; NULL until read */
-	MemoryContext context;		/* of what hangs on this call site */
+	MemoryContext linked_context;	/* of linked */
 	MemoryContextCallback release;
 } RbacCheck;
 

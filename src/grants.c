@@ -59,6 +59,7 @@ typedef struct GrantRow
 static int	cache_entries = 64;
 static HTAB *cache = NULL;
 static dlist_head lru_list = DLIST_STATIC_INIT(lru_list);
+static RbacGrants *newest = NULL;	/* last pinned, mostly asked for again */
 static RbacCacheStats stats;
 
 static RbacQuery member_by_id = {
@@ -147,6 +148,8 @@ rbac_grants_forget(RbacGrants *grants)
 	dlist_delete(&grants->lru);
 	grants->cached = false;
 	stats.entries--;
+	if (grants == newest)
+		newest = NULL;
 	if (grants->pins == 0)
 		free_grants(grants);
 }
@@ -604,7 +607,6 @@ static void
 publish(RbacGrants *grants)
 {
 	CacheSlot  *slot;
-	bool		found;
 
 	if (cache == NULL)
 	{
@@ -614,18 +616,12 @@ publish(RbacGrants *grants)
 		control.entrysize = sizeof(CacheSlot);
 		cache = hash_create("chat_rbac grants cache", 64, &control, HASH_ELEM | HASH_BLOBS);
 	}
+	/* one may have been built meanwhile, below us */
+	slot = hash_search(cache, &grants->identity, HASH_FIND, NULL);
+	if (slot != NULL)
+		rbac_grants_forget(slot->grants);
 	make_room();
-	slot = hash_search(cache, &grants->identity, HASH_ENTER, &found);
-	if (found)					/* built meanwhile, below us: replace it */
-	{
-		RbacGrants *older = slot->grants;
-
-		dlist_delete(&older->lru);
-		older->cached = false;
-		stats.entries--;
-		if (older->pins == 0)
-			free_grants(older);
-	}
+	slot = hash_search(cache, &grants->identity, HASH_ENTER, NULL);
 	MemoryContextSetParent(grants->context, CacheMemoryContext);
 	slot->grants = grants;
 	grants->cached = true;
@@ -643,23 +639,28 @@ RbacGrants *
 rbac_grants_pin(const RbacIdentity *identity, const char *active_roles)
 {
 	uint64		generation = rbac_inval_accept();
-	CacheSlot  *slot = cache ? hash_search(cache, identity, HASH_FIND, NULL) : NULL;
-	RbacGrants *grants;
+	RbacGrants *grants = newest;
 
-	if (slot != NULL)
+	if (grants == NULL || memcmp(&grants->identity, identity, sizeof(RbacIdentity)) != 0)
 	{
-		grants = slot->grants;
-		if (still_good(grants, active_roles, generation))
-		{
-			grants->pins++;
-			dlist_move_head(&lru_list, &grants->lru);
-			stats.hits++;
-			return grants;
-		}
-		rbac_grants_forget(grants);
+		CacheSlot  *slot = cache ? hash_search(cache, identity, HASH_FIND, NULL) : NULL;
+
+		grants = slot ? slot->grants : NULL;
 	}
-	grants = build_grants(identity, active_roles);
-	publish(grants);
+	if (grants != NULL && still_good(grants, active_roles, generation))
+		stats.hits++;
+	else
+	{
+		if (grants != NULL)
+			rbac_grants_forget(grants);
+		grants = build_grants(identity, active_roles);
+		publish(grants);
+	}
+	if (grants != newest)
+	{
+		dlist_move_head(&lru_list, &grants->lru);
+		newest = grants;
+	}
 	grants->pins++;
 	return grants;
 }

@@ -23,6 +23,9 @@
 
 uint64		rbac_identity_generation = 1;
 
+/* No setting says who asks: the current role does. */
+bool		rbac_identity_by_login = true;
+
 /* What the check hook made of chat_rbac.identity. */
 typedef struct SettingIdentity
 {
@@ -101,6 +104,7 @@ assign_identity(const char *newval, void *extra)
 {
 	(void) newval;
 	current_setting_identity = *(SettingIdentity *) extra;
+	rbac_identity_by_login = !current_setting_identity.given;
 	rbac_identity_generation++;
 }
 
@@ -137,7 +141,7 @@ void
 rbac_identity_get(RbacIdentity *identity)
 {
 	memset(identity, 0, sizeof(RbacIdentity));
-	if (current_setting_identity.given)
+	if (!rbac_identity_by_login)
 	{
 		identity->source = RBAC_BY_SETTING;
 		identity->org = current_setting_identity.org;

@@ -22,6 +22,7 @@
 #include "chat_rbac.h"
 
 #include "catalog/pg_type.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -138,8 +139,13 @@ link_query(LinkPlan *plan)
 		{
 			StringInfoData buf;
 			Oid			relid = named_table(table, &plan->key);
-			MemoryContext old = MemoryContextSwitchTo(context);
+			MemoryContext old;
 
+			/* it is read for the protected table's owner, whoever stored the specification */
+			if (!linked &&
+				pg_class_aclcheck(relid, table_owner(plan->key.relid), ACL_SELECT) != ACLCHECK_OK)
+				aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+			old = MemoryContextSwitchTo(context);
 			initStringInfo(&buf);
 			appendStringInfo(&buf, "SELECT DISTINCT l.%s::pg_catalog.int8 FROM %s AS l WHERE l.%s IS NOT NULL",
 							 quote_identifier(column),
@@ -306,7 +312,8 @@ read_link(const RbacCheck *check, const LinkKey *key)
 
 /*
  * The ids for which relation (argument arg + 1) of a protected table (arg + 2)
- * holds, if any of the permissions (arg) is granted with it anywhere.
+ * holds, if any of the permissions (arg) is granted with it, or if arg + 3 is
+ * true for every row, anywhere.
  */
 static const LinkRead *
 granted_link(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
@@ -318,7 +325,7 @@ granted_link(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 
 	if (check->grants == NULL || VARSIZE_ANY_EXHDR(relation) >= RELATION_NAME_SIZE)
 		return &nothing;
-	scope = rbac_authz_argument_scope(check, fcinfo, arg, true);
+	scope = rbac_authz_argument_scope(check, fcinfo, arg, PG_GETARG_BOOL(arg + 3));
 	if (!scope->org_wide && scope->nreach == 0)
 		return &nothing;
 	memset(&key, 0, sizeof(key));
@@ -328,9 +335,9 @@ granted_link(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 }
 
 /*
- * chat_rbac.link_scope(permset, relation text, protected regclass) -> bigint[]
+ * chat_rbac.link_scope(permset, relation text, protected regclass, or_all boolean) -> bigint[]
  *		The ids of the rows with the relation, if any of the permissions is
- *		granted with it anywhere, else none.
+ *		granted with it (or_all: or for every row) anywhere, else none.
  */
 Datum
 chat_rbac_link_scope(PG_FUNCTION_ARGS)
@@ -353,20 +360,23 @@ in_link(FunctionCallInfo fcinfo, int64 id)
 	if (unlikely(check->linked == NULL))
 	{
 		const LinkRead *read = granted_link(check, fcinfo, 1);
-		bool		fixed = check->arguments_fixed && get_fn_expr_arg_stable(fcinfo->flinfo, 3);
-		RbacIdSet  *set = rbac_grants_idset(fixed ? check->context : CurrentMemoryContext,
-											read->ids, read->nids);
+		bool		fixed = check->grants == NULL ||
+		(check->scope != NULL && get_fn_expr_arg_stable(fcinfo->flinfo, 3) &&
+		 get_fn_expr_arg_stable(fcinfo->flinfo, 4));
 
+		if (check->linked_context == NULL)
+			check->linked_context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chat_rbac linked ids",
+														  ALLOCSET_SMALL_SIZES);
 		if (!fixed)
-			return rbac_idset_has(set, id);
-		check->linked = set;
+			return rbac_idset_has(rbac_grants_idset(CurrentMemoryContext, read->ids, read->nids), id);
+		check->linked = rbac_grants_idset(check->linked_context, read->ids, read->nids);
 	}
 	return rbac_idset_has(check->linked, id);
 }
 
 /*
- * chat_rbac.in_link(id bigint, permset, relation text, protected regclass) -> boolean
- *		Is the id among link_scope(permset, relation, protected)?
+ * chat_rbac.in_link(id bigint, permset, relation text, protected regclass, or_all boolean) -> boolean
+ *		Is the id among link_scope(permset, relation, protected, or_all)?
  */
 Datum
 chat_rbac_in_link(PG_FUNCTION_ARGS)

@@ -18,33 +18,11 @@ PG_FUNCTION_INFO_V1(chat_rbac_near_names);
 #define NEAR_NAMES_MAX	3		/* named at most */
 #define NAME_LENGTH_MAX 255		/* what varstr_levenshtein takes, in bytes */
 
-typedef struct NearName
-{
-	text	   *name;
-	int			distance;
-} NearName;
-
-/* Keep the NEAR_NAMES_MAX nearest, nearest first. */
-static void
-insert_near(NearName *near, int *nnear, text *name, int distance)
-{
-	int			at = *nnear;
-
-	while (at > 0 && near[at - 1].distance > distance)
-		at--;
-	if (at == NEAR_NAMES_MAX)
-		return;
-	if (*nnear < NEAR_NAMES_MAX)
-		(*nnear)++;
-	memmove(&near[at + 1], &near[at], sizeof(NearName) * (*nnear - at - 1));
-	near[at].name = name;
-	near[at].distance = distance;
-}
-
 /*
  * chat_rbac.near_names(name text, candidates text[]) -> text
- *		The candidates nearest to name by edit distance (at most 2, or a third
- *		of the name's length), as '"Agent", "Agents"'; NULL if none is near.
+ *		The candidate nearest to name by edit distance, or up to three equally
+ *		near, as '"Agent", "Agents"'; NULL if all are further away than 2, or
+ *		than a third of the name's length.
  */
 Datum
 chat_rbac_near_names(PG_FUNCTION_ARGS)
@@ -52,8 +30,8 @@ chat_rbac_near_names(PG_FUNCTION_ARGS)
 	text	   *name = PG_GETARG_TEXT_PP(0);
 	const char *source = VARDATA_ANY(name);
 	int			source_len = VARSIZE_ANY_EXHDR(name);
-	int			limit = Max(2, source_len / 3);
-	NearName	near[NEAR_NAMES_MAX];
+	int			nearest = Max(2, source_len / 3);
+	text	   *near[NEAR_NAMES_MAX];
 	int			nnear = 0;
 	StringInfoData buf;
 	Datum	   *candidates;
@@ -77,15 +55,20 @@ chat_rbac_near_names(PG_FUNCTION_ARGS)
 		distance = varstr_levenshtein_less_equal(source, source_len,
 												 VARDATA_ANY(candidate),
 												 VARSIZE_ANY_EXHDR(candidate),
-												 1, 1, 1, limit, true);
-		if (distance <= limit)
-			insert_near(near, &nnear, candidate, distance);
+												 1, 1, 1, nearest, true);
+		if (distance < nearest)
+			nnear = 0;
+		if (distance <= nearest && nnear < NEAR_NAMES_MAX)
+		{
+			nearest = distance;
+			near[nnear++] = candidate;
+		}
 	}
 	if (nnear == 0)
 		PG_RETURN_NULL();
 
 	initStringInfo(&buf);
 	for (int i = 0; i < nnear; i++)
-		appendStringInfo(&buf, "%s\"%s\"", i > 0 ? ", " : "", text_to_cstring(near[i].name));
+		appendStringInfo(&buf, "%s\"%s\"", i > 0 ? ", " : "", text_to_cstring(near[i]));
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(buf.data, buf.len));
 }

@@ -45,7 +45,7 @@ static const PartErrors relation_errors = {
 /* A slice of a permission's text. */
 typedef struct Part
 {
-	const char *text;
+	const char *start;
 	size_t		len;
 } Part;
 
@@ -59,13 +59,13 @@ is_name_byte(char c)
 static bool
 is_any(Part part)
 {
-	return part.len == 1 && part.text[0] == '*';
+	return part.len == 1 && part.start[0] == '*';
 }
 
 static bool
 is_equal(Part a, Part b)
 {
-	return a.len == b.len && memcmp(a.text, b.text, a.len) == 0;
+	return a.len == b.len && memcmp(a.start, b.start, a.len) == 0;
 }
 
 static Part
@@ -79,7 +79,7 @@ resource_of(const RbacPermission *p)
 static Part
 action_of(const RbacPermission *p)
 {
-	Part		part = {p->text + p->resource_len + 1, p->action_len};
+	Part		part = {&p->text[p->resource_len + 1], p->action_len};
 
 	return part;
 }
@@ -87,7 +87,7 @@ action_of(const RbacPermission *p)
 static Part
 relation_of(const RbacPermission *p)
 {
-	Part		part = {p->text + p->len - p->relation_len, p->relation_len};
+	Part		part = {&p->text[p->len - p->relation_len], p->relation_len};
 
 	return part;
 }
@@ -104,20 +104,20 @@ check_part(Part part, bool may_be_any, const PartErrors *errors)
 		return errors->overlong;
 	for (size_t i = 0; i < part.len; i++)
 	{
-		if (!is_name_byte(part.text[i]))
+		if (!is_name_byte(part.start[i]))
 			return errors->malformed;
 	}
 	return NULL;
 }
 
 /*
- * Reads one permission.  text need not be valid in any encoding, nor end in
+ * Reads one permission.  The input need not be valid in any encoding, nor end in
  * NUL.  Returns NULL and fills *out, whose text is the canonical prefix of the
  * given one; or returns a sentence that says what is wrong, and leaves *out
  * alone.
  */
 const char *
-rbac_permission_parse(const char *text, size_t len, RbacPermission *out)
+rbac_permission_parse(const char *input, size_t len, RbacPermission *out)
 {
 	const char *end;
 	const char *dot;
@@ -129,19 +129,19 @@ rbac_permission_parse(const char *text, size_t len, RbacPermission *out)
 
 	if (len == 0)
 		return "A permission is written resource.action or resource.action@relation.";
-	if ((dot = memchr(text, '.', len)) == NULL)
+	if ((dot = memchr(input, '.', len)) == NULL)
 		return "There is no dot between a resource and an action.";
 
-	end = text + len;
+	end = input + len;
 	at = memchr(dot + 1, '@', (size_t) (end - dot - 1));
-	resource.text = text;
-	resource.len = (size_t) (dot - text);
-	action.text = dot + 1;
-	action.len = (size_t) ((at ? at : end) - action.text);
+	resource.start = input;
+	resource.len = (size_t) (dot - input);
+	action.start = dot + 1;
+	action.len = (size_t) ((at ? at : end) - action.start);
 	if (at)
 	{
-		relation.text = at + 1;
-		relation.len = (size_t) (end - relation.text);
+		relation.start = at + 1;
+		relation.len = (size_t) (end - relation.start);
 	}
 
 	if ((error = check_part(resource, true, &resource_errors)) != NULL ||
@@ -149,13 +149,13 @@ rbac_permission_parse(const char *text, size_t len, RbacPermission *out)
 		(at && (error = check_part(relation, false, &relation_errors)) != NULL))
 		return error;
 
-	if (relation.len == 3 && memcmp(relation.text, "all", 3) == 0)
+	if (relation.len == 3 && memcmp(relation.start, "all", 3) == 0)
 	{
 		relation.len = 0;
 		end = at;
 	}
-	out->text = text;
-	out->len = (uint8_t) (end - text);
+	out->text = input;
+	out->len = (uint8_t) (end - input);
 	out->resource_len = (uint8_t) resource.len;
 	out->action_len = (uint8_t) action.len;
 	out->relation_len = (uint8_t) relation.len;

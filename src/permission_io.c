@@ -337,7 +337,7 @@ chat_rbac_action(PG_FUNCTION_ARGS)
 	RbacPermission p;
 
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &p);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(p.text + p.resource_len + 1, p.action_len));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(&p.text[p.resource_len + 1], p.action_len));
 }
 
 PG_FUNCTION_INFO_V1(chat_rbac_relation);
@@ -349,5 +349,5 @@ chat_rbac_relation(PG_FUNCTION_ARGS)
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &p);
 	if (p.relation_len == 0)
 		PG_RETURN_TEXT_P(cstring_to_text("all"));
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(p.text + p.len - p.relation_len, p.relation_len));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(&p.text[p.len - p.relation_len], p.relation_len));
 }

@@ -47,7 +47,7 @@ static bool
 generalise(const RbacPermission *p, int how, char buffer[RBAC_PERMISSION_MAX],
 		   RbacPermission *out)
 {
-	const char *action = p->text + p->resource_len + 1;
+	const char *action = &p->text[p->resource_len + 1];
 	char	   *end = buffer;
 
 	if (((how & ANY_RESOURCE) && p->text[0] == '*') ||
@@ -94,15 +94,15 @@ is_covered(const RbacPermission *items, int nitems, const RbacPermission *p)
 bool
 rbac_permset_next(const RbacPermset *set, size_t *pos, RbacPermission *out)
 {
-	const char *text;
+	const char *element;
 	size_t		len;
 
 	if (*pos >= set->size)
 		return false;
 	len = (unsigned char) set->data[*pos];
-	text = set->data + *pos + 1;
+	element = set->data + *pos + 1;
 	if (len > set->size - *pos - 1 ||
-		rbac_permission_parse(text, len, out) != NULL || out->len != len)
+		rbac_permission_parse(element, len, out) != NULL || out->len != len)
 		return false;
 	*pos += 1 + len;
 	return true;

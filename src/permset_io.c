@@ -114,25 +114,25 @@ unpack_argument(FunctionCallInfo fcinfo, int argno, size_t extra, RbacPermission
 
 /* An upper bound for the elements of a text; raises when that is too many. */
 static int
-count_elements(const char *text)
+count_elements(const char *input)
 {
 	int			count = 1;
 
-	while ((text = strchr(text, ',')) != NULL)
+	while ((input = strchr(input, ',')) != NULL)
 	{
 		if (++count > RBAC_PERMSET_MAX)
 			reject_too_many();
-		text++;
+		input++;
 	}
 	return count;
 }
 
 /*
  * Reads "element, element ... }" from *scan, which ends up behind the brace.
- * text is the whole input, for messages.  Returns how many there were.
+ * input is the whole text, for messages.  Returns how many there were.
  */
 static int
-scan_elements(const char *text, const char **scan, RbacPermission *items)
+scan_elements(const char *input, const char **scan, RbacPermission *items)
 {
 	const char *at = *scan;
 	int			nitems = 0;
@@ -144,15 +144,15 @@ scan_elements(const char *text, const char **scan, RbacPermission *items)
 		if (len > 0)
 			rbac_permission_from_text(at, len, &items[nitems++]);
 		else if (*at != '\0')
-			reject_text(text, "An element is empty.");
+			reject_text(input, "An element is empty.");
 		at += len;
 		at += strspn(at, SPACES);
 		if (*at == '}')
 			break;
 		if (*at == '\0')
-			reject_text(text, "The closing brace is missing.");
+			reject_text(input, "The closing brace is missing.");
 		if (*at != ',')
-			reject_text(text, "Elements must be separated by commas.");
+			reject_text(input, "Elements must be separated by commas.");
 		at++;
 		at += strspn(at, SPACES);
 	}
@@ -164,23 +164,23 @@ PG_FUNCTION_INFO_V1(chat_rbac_permset_in);
 Datum
 chat_rbac_permset_in(PG_FUNCTION_ARGS)
 {
-	const char *text = PG_GETARG_CSTRING(0);
-	const char *at = text + strspn(text, SPACES);
+	const char *input = PG_GETARG_CSTRING(0);
+	const char *at = input + strspn(input, SPACES);
 	RbacPermission *items;
 	int			nitems = 0;
 
 	if (*at != '{')
-		reject_text(text, "A permission set is written {resource.action, resource.action@relation, ...}.");
+		reject_text(input, "A permission set is written {resource.action, resource.action@relation, ...}.");
 	at++;
 	at += strspn(at, SPACES);
 	items = allocate_items((size_t) count_elements(at));
 	if (*at == '}')
 		at++;
 	else
-		nitems = scan_elements(text, &at, items);
+		nitems = scan_elements(input, &at, items);
 	at += strspn(at, SPACES);
 	if (*at != '\0')
-		reject_text(text, "Something follows the closing brace.");
+		reject_text(input, "Something follows the closing brace.");
 	PG_RETURN_POINTER(rbac_permset_make(items, nitems));
 }
 
@@ -583,7 +583,7 @@ static Collection *
 agg_create(MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Collection   *state = palloc(sizeof(Collection));
+	Collection *state = palloc(sizeof(Collection));
 
 	initStringInfo(&state->packed);
 	state->limit = AGG_LIMIT;
@@ -643,7 +643,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_permset_agg_permission);
 Datum
 chat_rbac_permset_agg_permission(PG_FUNCTION_ARGS)
 {
-	Collection   *state = agg_state(fcinfo);
+	Collection *state = agg_state(fcinfo);
 	char		packed[1 + RBAC_PERMISSION_MAX];
 	RbacPermission item;
 
@@ -660,7 +660,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_permset_agg_permset);
 Datum
 chat_rbac_permset_agg_permset(PG_FUNCTION_ARGS)
 {
-	Collection   *state = agg_state(fcinfo);
+	Collection *state = agg_state(fcinfo);
 	RbacPermset set;
 
 	if (!PG_ARGISNULL(1))
@@ -675,11 +675,11 @@ PG_FUNCTION_INFO_V1(chat_rbac_permset_agg_combine);
 Datum
 chat_rbac_permset_agg_combine(PG_FUNCTION_ARGS)
 {
-	Collection   *state = agg_state(fcinfo);
+	Collection *state = agg_state(fcinfo);
 
 	if (!PG_ARGISNULL(1))
 	{
-		Collection   *other = (Collection *) PG_GETARG_POINTER(1);
+		Collection *other = (Collection *) PG_GETARG_POINTER(1);
 
 		agg_collect(state, other->packed.data, (size_t) other->packed.len);
 	}
@@ -690,7 +690,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_permset_agg_serial);
 Datum
 chat_rbac_permset_agg_serial(PG_FUNCTION_ARGS)
 {
-	Collection   *state = (Collection *) PG_GETARG_POINTER(0);
+	Collection *state = (Collection *) PG_GETARG_POINTER(0);
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "aggregate function called in non-aggregate context");
@@ -702,7 +702,7 @@ Datum
 chat_rbac_permset_agg_deserial(PG_FUNCTION_ARGS)
 {
 	RbacPermset set;
-	Collection   *state;
+	Collection *state;
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "aggregate function called in non-aggregate context");

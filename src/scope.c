@@ -34,7 +34,10 @@ PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope_int4);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member_int4);
 
-/* The scope that the arguments ask for; check->grants is not NULL. */
+/*
+ * The scope that the arguments ask for; check->grants is not NULL.  or_all is
+ * the same in every call of a call site, or the scope is not kept.
+ */
 static inline const RbacScope *
 scope_of(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool or_all)
 {
@@ -95,9 +98,9 @@ chat_rbac_org_scope(PG_FUNCTION_ARGS)
 }
 
 /*
- * chat_rbac.member_scope(permset, relation text) -> bigint
+ * chat_rbac.member_scope(permset, relation text, or_all boolean) -> bigint
  *		The member's id if any of the permissions is granted anywhere with the
- *		relation or for every row, else NULL.
+ *		relation (or_all: or for every row), else NULL.
  */
 Datum
 chat_rbac_member_scope(PG_FUNCTION_ARGS)
@@ -107,7 +110,7 @@ chat_rbac_member_scope(PG_FUNCTION_ARGS)
 
 	if (check->grants == NULL)
 		PG_RETURN_NULL();
-	scope = scope_of(check, fcinfo, 0, true);
+	scope = scope_of(check, fcinfo, 0, PG_GETARG_BOOL(2));
 	if (!scope->org_wide && scope->nreach == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(check->grants->member);
@@ -143,14 +146,23 @@ chat_rbac_members_scope(PG_FUNCTION_ARGS)
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 	static const RbacIdSet none = {0, NULL, 0, NULL};
 
-	check->scope = NULL;		/* or_all is an argument here */
 	if (check->grants == NULL)
 		return idset_to_array(&none);
 	return idset_to_array(rbac_authz_people(check->grants,
-											rbac_authz_argument_scope(check, fcinfo, 0, PG_GETARG_BOOL(2))));
+											scope_of(check, fcinfo, 0, PG_GETARG_BOOL(2))));
 }
 
 /* ---- tests ---- */
+
+/* Memory for what a call site knows of its unit arguments. */
+static RbacUnitArgument *
+unit_arguments(RbacCheck *check, FunctionCallInfo fcinfo, int nunits)
+{
+	if (check->units == NULL)
+		check->units = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt,
+											  sizeof(RbacUnitArgument) * Max(nunits, 1));
+	return check->units;
+}
 
 static inline bool
 in_unit_scope(FunctionCallInfo fcinfo, int64 key)
@@ -159,17 +171,14 @@ in_unit_scope(FunctionCallInfo fcinfo, int64 key)
 
 	if (check->grants == NULL)
 		return false;
-	if (unlikely(check->units == NULL))
+	if (unlikely(!check->bound))
 	{
 		text	   *kind = PG_GETARG_TEXT_PP(3);
 		const RbacScope *scope = rbac_authz_argument_scope(check, fcinfo, 1, false);
-		const RbacIdSet *keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind),
-												VARSIZE_ANY_EXHDR(kind));
 
-		if (!check->arguments_fixed || !get_fn_expr_arg_stable(fcinfo->flinfo, 3))
-			return rbac_idset_has(keys, key);
-		check->units = MemoryContextAllocZero(check->context, sizeof(RbacUnitArgument));
-		check->units->keys = keys;
+		unit_arguments(check, fcinfo, 1)->keys =
+			rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		check->bound = check->scope != NULL && get_fn_expr_arg_stable(fcinfo->flinfo, 3);
 	}
 	return rbac_idset_has(check->units->keys, key);
 }
@@ -200,7 +209,6 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 {
 	const RbacScope *scope = scope_of(check, fcinfo, arg - 2, false);
 	int			nunits = PG_NARGS() - arg - 1;
-	bool		fixed = check->arguments_fixed && get_fn_expr_arg_stable(fcinfo->flinfo, arg);
 	RbacUnitArgument *units;
 	Datum	   *kinds;
 	bool	   *nulls;
@@ -215,8 +223,7 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 				 errdetail("There are %d kinds and %d columns; %d of each are possible.",
 						   nkinds, nunits, RBAC_UNIT_KINDS_MAX)));
 
-	units = MemoryContextAllocZero(fixed ? check->context : CurrentMemoryContext,
-								   sizeof(RbacUnitArgument) * Max(nunits, 1));
+	units = unit_arguments(check, fcinfo, nunits);
 	for (int i = 0; i < nunits; i++)
 	{
 		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, arg + 1 + i);
@@ -235,9 +242,8 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 		units[i].kind = rbac_grants_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 		units[i].keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 	}
-	check->units = units;
 	/* a call whose arguments vary binds anew for each row */
-	check->nunits = fixed ? nunits : -1;
+	check->bound = check->scope != NULL && get_fn_expr_arg_stable(fcinfo->flinfo, arg);
 }
 
 static inline int64
@@ -268,7 +274,7 @@ chat_rbac_in_scope(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(true);
 	if (scope->nreach == 0)
 		PG_RETURN_BOOL(false);
-	if (unlikely(check->nunits < 0))
+	if (unlikely(!check->bound))
 		bind_units(check, fcinfo, first - 1);
 	nunits = PG_NARGS() - first;
 	for (int i = 0; i < nunits; i++)
@@ -308,7 +314,7 @@ in_member_scope(FunctionCallInfo fcinfo, int64 person)
 
 	if (PG_ARGISNULL(3))
 		return false;
-	if (unlikely(check->nunits < 0))
+	if (unlikely(!check->bound))
 		bind_units(check, fcinfo, first - 1);
 	for (int i = 0; i < PG_NARGS() - first; i++)
 	{

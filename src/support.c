@@ -80,7 +80,7 @@ array_clause(Oid function, List *args, bool *lossy)
 
 	if (strcmp(name, "in_unit_scope") == 0 && list_length(args) == 4)
 		array = call_of("unit_scope", list_copy_tail(args, 1));
-	else if (strcmp(name, "in_link") == 0 && list_length(args) == 4)
+	else if (strcmp(name, "in_link") == 0 && list_length(args) == 5)
 		array = call_of("link_scope", list_copy_tail(args, 1));
 	else if (strcmp(name, "in_member_scope") == 0)
 	{
@@ -238,7 +238,8 @@ chat_rbac_in_scope_support(PG_FUNCTION_ARGS)
 
 	if (!IsA(req, SupportRequestSelectivity) || list_length(req->args) < 2)
 		PG_RETURN_POINTER(NULL);
-	call = call_of("member_scope", list_make2(linitial(req->args), lsecond(req->args)));
+	call = call_of("member_scope", list_make3(linitial(req->args), lsecond(req->args),
+											  makeBoolConst(false, false)));
 	if (call == NULL)
 		PG_RETURN_POINTER(NULL);
 	value = estimate_expression_value(req->root, (Node *) call);

@@ -15,7 +15,7 @@ COMMENT ON FUNCTION chat_rbac.refuse_cycle() IS 'Trigger: refuses an edge that c
 CREATE FUNCTION chat_rbac.near_names(name text, candidates text[]) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'chat_rbac_near_names';
-COMMENT ON FUNCTION chat_rbac.near_names(text, text[]) IS 'Up to three candidates near to a misspelt name, quoted and separated by commas; NULL if none is near.';
+COMMENT ON FUNCTION chat_rbac.near_names(text, text[]) IS 'The candidate nearest to a misspelt name, or up to three equally near, quoted and separated by commas; NULL if none is near.';
 
 CREATE FUNCTION chat_rbac.unit_default_key() RETURNS trigger
 LANGUAGE plpgsql VOLATILE

@@ -11,6 +11,7 @@ DECLARE
 	columns text := (SELECT string_agg(prefix || quote_ident(u.value), ', ') FROM jsonb_each_text(spec -> 'units') AS u);
 	org_wide text := format('%s%I = chat_rbac.org_scope(%s)', prefix, spec ->> 'org', what);
 	in_scope text := format('chat_rbac.in_scope(%s, %s, %s)', what, kinds, columns);
+	or_all text := (columns IS NULL)::text;	-- without unit columns, permissions for every row come by the relation too
 	tests text[] := '{}';
 	personal boolean := false;	-- the relation ties the row to who asks
 	people text;				-- the "$members" column
@@ -20,14 +21,14 @@ DECLARE
 BEGIN
 	IF rel ? 'table' OR rel ? 'linked' THEN
 		key := prefix || quote_ident(coalesce(rel ->> 'key', rel #>> '{linked,key}'));
-		tests := ARRAY[format('chat_rbac.in_link(%s, %s, %L::regclass)', key, what, relation)];
+		tests := ARRAY[format('chat_rbac.in_link(%s, %s, %L::regclass, %s)', key, what, relation, or_all)];
 		personal := true;
 	ELSE
 		FOR col, test IN SELECT * FROM jsonb_each(rel) LOOP
 			col := prefix || quote_ident(col);
 			CASE test #>> '{}'
 				WHEN '$member' THEN
-					tests := tests || format('%s = chat_rbac.member_scope(%s)', col, what);
+					tests := tests || format('%s = chat_rbac.member_scope(%s, %s)', col, what, or_all);
 					personal := true;
 				WHEN '$members' THEN
 					people := col;
@@ -68,11 +69,11 @@ BEGIN
 		RETURN (SELECT string_agg(arm, E'\n OR ') FROM (
 			SELECT format('%s%I = chat_rbac.org_scope(%s)', prefix, spec ->> 'org', what) AS arm
 			UNION ALL
-			SELECT format('chat_rbac.in_unit_scope(%s%I, %s, %L)', prefix, u.value, what, u.key)
-			FROM jsonb_each_text(spec -> 'units') AS u
-			UNION ALL
 			SELECT chat_rbac.policy_relation_arm(relation, spec, permission, r, prefix)
-			FROM jsonb_object_keys(spec -> 'relations') AS r) AS arms);
+			FROM jsonb_object_keys(spec -> 'relations') AS r
+			UNION ALL
+			SELECT format('chat_rbac.in_unit_scope(%s%I, %s, %L)', prefix, u.value, what, u.key)
+			FROM jsonb_each_text(spec -> 'units') AS u) AS arms);
 	END IF;
 
 	/* where the parent row is visible, under the parent's own policies */

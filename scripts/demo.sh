@@ -1,0 +1,372 @@
+#!/bin/bash
+#
+# demo.sh: show the installed extension at work, in a throw-away cluster.
+#
+# Usage: scripts/demo.sh               who sees what of one inbox, and why
+#        scripts/demo.sh psql [NAME]   psql in the same cluster, as that member
+#
+# All numbers are what the queries return.  They are compared with each other and
+# with conditions written by hand; if one is not as it should be, the exit status
+# is 1.  What is loaded and asked is in demo/.  Where psql does not read from a
+# terminal it prints results only, and stops at the first error with status 3.
+#
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+cluster=scripts/cluster.sh
+
+# A session that takes longer than this many seconds is stuck.
+patience=30
+
+dir=            # the cluster's folder
+child=          # the psql that the reader types into, if any
+headings=0
+held=0          # expectations that held
+broken=0        # and that did not
+
+bold='' dim='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+    bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'
+fi
+
+clean_up()
+{
+    trap '' INT TERM HUP
+    if [ -n "$child" ]; then
+        kill "$child" || true
+        wait "$child" || true
+    fi
+    # A server or initdb that the same signal has just ended may still be at its files.
+    [ -z "$dir" ] || "$cluster" drop "$dir" || { sleep 1; "$cluster" drop "$dir"; }
+} 2>/dev/null
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+fail()
+{
+    echo "demo.sh: $*" >&2
+    exit 1
+}
+
+heading()
+{
+    headings=$((headings + 1))
+    printf '\n%s%s. %s%s\n\n' "$bold" $headings "$1" "$plain"
+}
+
+indent()
+{
+    sed 's/ *$//; s/^/    /'
+}
+
+show_query()
+{
+    sed "s/^/    $dim/; s/\$/$plain/" "$1"
+    echo
+}
+
+# Compare two values: expect WHAT VALUE OPERATOR VALUE, with an operator of test.
+expect()
+{
+    if test "$2" "$3" "$4"; then
+        held=$((held + 1))
+    else
+        broken=$((broken + 1))
+        echo "demo.sh: does not hold: $1 ($2 $3 $4)" >&2
+    fi
+}
+
+# Run SQL from standard input: sql [PSQL-OPTION]...  As superuser, unless -U says
+# otherwise; bare rows, columns separated by "|".
+sql()
+{
+    "$cluster" run "$dir" psql -XqAt -v ON_ERROR_STOP=1 -f - "$@"
+}
+
+# The same as the application does it for a member: as IDENTITY [PSQL-OPTION]...
+as()
+{
+    { echo "SET chat_rbac.identity = '$1';"; cat; } | sql -U inbox_app "${@:2}"
+}
+
+identity_of()
+{
+    sql -v name="$1" <<<"SELECT org_id || '/' || member_id FROM chat_rbac.member WHERE lower(name) = lower(:'name')"
+}
+
+# Make the cluster, with the lines given for its configuration, and load demo/.
+load()
+{
+    local messages
+
+    dir=$("$cluster" new)
+    "$cluster" start "$dir" "$@"
+    messages=$({ echo 'CREATE EXTENSION chat_rbac;'; cat demo/[1-9]_*.sql; } | sql -o /dev/null 2>&1) ||
+        fail "cannot load demo/"$'\n'"$messages"
+    [ -z "$messages" ] || fail "loading demo/ should say nothing"$'\n'"$messages"
+}
+
+show_org()
+{
+    local tree chain
+
+    tree=$(sql -v org=1 <demo/tree.sql)
+    chain=$(sql <demo/roles.sql)
+    heading "The org \"acme\": its units, and who holds which role where"
+    indent <<<"$tree"
+    echo
+    echo "    A role counts at its unit and in all below.  Roles inherit: $chain."
+}
+
+# A line of the tables of counts; the counts as "1|2|3|4".
+count_row()
+{
+    local chats messages customers tasks
+
+    IFS='|' read -r chats messages customers tasks <<<"$2"
+    printf '    %-40s%9s%11s%12s%9s\n' "$1" "$chats" "$messages" "$customers" "$tasks"
+}
+
+count_head()
+{
+    echo "$bold$(count_row "$1" 'chats|messages|customers|tasks')$plain"
+}
+
+show_people()
+{
+    local by_hand all_of_acme person identity role where what counts east west
+
+    by_hand=$(sql <demo/by_hand.sql)
+    all_of_acme=$(sed 's/)  *AS/ WHERE org_id = 1) AS/' demo/count.sql | sql)
+
+    heading "The same SELECT, asked by ${#people[@]} people"
+    echo "    The application uses the database role inbox_app, and says for whom it asks, here Ali:"
+    echo
+    echo "    ${dim}SET chat_rbac.identity = '$(identity_of Ali)';$plain"
+    show_query demo/count.sql
+    count_head ''
+    for person in "${people[@]}"; do
+        IFS='|' read -r person identity role where what <<<"$person"
+        counts=$(as "$identity" <demo/count.sql)
+        count_row "$person, $where" "$counts"
+        echo "      $what"
+
+        expect "by hand, $person's rows are these" "$(grep "^$person|" <<<"$by_hand")" = "$person|$counts"
+        case $role in
+            Admin) expect "an admin sees all of the org" "$counts" = "$all_of_acme" ;;
+            Finance) expect "finance sees no chats" "${counts%%|*}" -eq 0 ;;
+            *) expect "$person sees some of the chats" "${counts%%|*}" -gt 0
+               expect "$person does not see all of the chats" "${counts%%|*}" -lt "${all_of_acme%%|*}" ;;
+        esac
+    done
+
+    east=$(as "$(identity_of Max)" <demo/count.sql)
+    west=$(as "$(identity_of Mona)" <demo/count.sql)
+    expect "the managers of the two regions see all chats between them" \
+        $((${east%%|*} + ${west%%|*})) -eq "${all_of_acme%%|*}"
+}
+
+show_newest()
+{
+    local person identity role where newest seen=()
+
+    heading "The same query, asked by a supervisor and by an intern"
+    echo "    inbox.chat is a view of these tables with names for ids, and runs with the asker's rights."
+    echo
+    show_query demo/newest.sql
+    for person in "${people[@]}"; do
+        IFS='|' read -r person identity role where _ <<<"$person"
+        case $role in Supervisor | Temp) ;; *) continue ;; esac
+        newest=$(as "$identity" -P format=aligned -P tuples_only=off -P footer=off -P null=- <demo/newest.sql)
+        seen+=("$newest")
+        echo "    $bold$person, $where$plain"
+        indent <<<"$newest"
+        [ ${#seen[@]} = 2 ] || echo
+    done
+    expect "the two do not see the same" "${seen[0]}" != "${seen[1]}"
+    expect "both see five chats" "$(wc -l <<<"${seen[0]}") $(wc -l <<<"${seen[1]}")" = '7 7'
+}
+
+show_outsiders()
+{
+    local gus ada own foreign nobody report refusal
+    local none='0|0|0|0'
+
+    gus=$(identity_of Gus)
+    ada=$(identity_of Ada)
+    own=$(as "$gus" <demo/count.sql)
+    foreign=$(sed 's/)  *AS/ WHERE org_id = 1) AS/' demo/count.sql | as "$gus")
+    nobody=$(sql -U inbox_app <demo/count.sql)
+    report=$(sql -U inbox_report <demo/count.sql)
+    refusal=$(sql -U inbox_report 2>&1 <<<"SET chat_rbac.identity = '$ada'" || true)
+
+    heading "Outsiders"
+    count_head ''
+    count_row 'Gus, Admin of the org "globex"' "$own"
+    count_row '  the same, WHERE org_id = 1 (acme)' "$foreign"
+    count_row 'inbox_app, for nobody' "$nobody"
+    count_row 'inbox_report, another database role' "$report"
+    echo
+    echo "    And if inbox_report said that it asks for Ada?  ${dim}SET chat_rbac.identity = '$ada';$plain"
+    echo "    ${refusal#psql:*: }"
+
+    expect "the admin of globex sees all of globex" \
+        "$(sed 's/)  *AS/ WHERE org_id = 2) AS/' demo/count.sql | sql)" = "$own"
+    expect "the admin of globex sees nothing of acme" "$foreign" = "$none"
+    expect "without identity nothing is seen" "$nobody" = "$none"
+    expect "another database role sees nothing" "$report" = "$none"
+    expect "another database role cannot claim an identity" "${refusal/permission denied/}" != "$refusal"
+}
+
+# The two sessions of the timeline.  Session A stays open, and what it answered last
+# is in $answer; session B is a new one for each statement.
+left()
+{
+    printf '    %s\n' "$1"
+}
+
+right()
+{
+    local line
+
+    while IFS= read -r line; do
+        printf '    %-46s%s\n' '' "$line"
+    done <<<"$1"
+}
+
+ask_a()
+{
+    local line
+
+    printf '%s\n\\echo end of answer\n' "$1" >&"${session_a[1]}"
+    answer=
+    while IFS= read -r -t $patience line <&"${session_a[0]}"; do
+        [ "$line" != 'end of answer' ] || return 0
+        answer+=$line
+    done
+    fail "session A: ${answer:-no answer}"
+}
+
+count_a()
+{
+    local count='SELECT count(*) FROM inbox.conversation;'
+
+    ask_a "$count"
+    left "$count"
+    left "    => $bold$answer$plain${1:-}"
+}
+
+run_b()
+{
+    right "$1"
+    sql -o /dev/null <<<"$1"
+    right '    => committed'
+}
+
+show_revocation()
+{
+    local identity before after again snapshot
+
+    identity=$(identity_of Ali)
+
+    heading "A role revoked under an open transaction"
+    printf '%s    %-46s%s%s\n\n' "$bold" "Session A: inbox_app, for Ali" "Session B: a DBA" "$plain"
+
+    coproc session_a { exec "$cluster" run "$dir" psql -XqAt -v ON_ERROR_STOP=1 -U inbox_app 2>&1; }
+    ask_a "SET chat_rbac.identity = '$identity';"
+    ask_a 'BEGIN ISOLATION LEVEL REPEATABLE READ;'
+    left 'BEGIN ISOLATION LEVEL REPEATABLE READ;'
+    count_a
+    before=$answer
+    ask_a 'SELECT pg_current_snapshot();'
+    snapshot=$answer
+
+    run_b "SELECT chat_rbac.revoke_role(
+    'acme', 'Ali', 'Agent', 'Tier 1');"
+    count_a '     in the same snapshot'
+    after=$answer
+
+    run_b "SELECT chat_rbac.grant_role(
+    'acme', 'Ali', 'Agent', 'Tier 1');"
+    count_a
+    again=$answer
+    ask_a 'SELECT pg_current_snapshot();'
+
+    expect "all of it was in one snapshot" "$answer" = "$snapshot"
+    expect "Ali sees chats" "$before" -gt 0
+    expect "Ali sees none without the role" "$after" -eq 0
+    expect "Ali sees the same ones with the role again" "$again" -eq "$before"
+}
+
+demo()
+{
+    cat <<END
+${bold}chat_rbac$plain: who may see which chats of a team inbox, decided inside PostgreSQL, for every query.
+
+Loading two companies' inboxes into a PostgreSQL of their own, which is removed at the end ...
+END
+    load "statement_timeout = ${patience}s"
+    mapfile -t people < <(sql <demo/why.sql)
+
+    show_org
+    show_people
+    show_newest
+    show_outsiders
+    show_revocation
+
+    echo
+    if [ $broken != 0 ]; then
+        echo "$broken of $((held + broken)) checks on these numbers failed." >&2
+        exit 1
+    fi
+    cat <<END
+All $held checks on these numbers held: they add up, and conditions written by hand find the same.
+
+    ${bold}make psql MEMBER=Ali$plain   to try it yourself
+    demo/                  the tables, the people, the rules and these queries
+END
+}
+
+# psql for the reader.  It runs in the background, because only "wait" heeds the
+# signals that shall end it; an interrupt from the keyboard is for psql alone.
+play()
+{
+    local name=${1:-Ali} identity banner=on status
+
+    load
+    identity=$(identity_of "$name")
+    [ -n "$identity" ] || fail "there is no $name, but there are $(sql <<<"SELECT string_agg(name, ', ' ORDER BY org_id, member_id)
+        FROM chat_rbac.member")"
+
+    { sql -v org=1 <demo/tree.sql; sql -v org=2 <demo/tree.sql; } >"$dir/people"
+    { sql <demo/macros.sql; cat demo/psqlrc; } >"$dir/psqlrc"
+    chmod 644 "$dir/people" "$dir/psqlrc"
+    [ -t 0 ] || banner=off
+
+    trap : INT
+    PSQLRC=$dir/psqlrc PSQL_HISTORY=$dir/history "$cluster" run "$dir" psql -q -v identity="$identity" -v banner=$banner -v people="$dir/people" \
+        -v ON_ERROR_STOP="$([ $banner = on ] || echo 1)" <&0 &
+    child=$!
+    while :; do
+        status=0
+        wait "$child" || status=$?
+        kill -0 "$child" 2>/dev/null || break
+    done
+    child=
+    return $status
+}
+
+case ${1:-} in
+    '')
+        demo
+        ;;
+    psql)
+        play "${2:-}"
+        ;;
+    *)
+        sed -n 's/^# \{0,1\}//; /^Usage/,/^$/p' "$0" >&2
+        exit 2
+        ;;
+esac
