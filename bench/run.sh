@@ -1,0 +1,78 @@
+#!/bin/bash
+#
+# run.sh: measure what the policies cost, in a throw-away cluster.
+#
+# Usage: bench/run.sh [policies | first-check]...
+#
+# Prints tables of medians and of ratios within one run; the sizes are in
+# load.sql and first_check.sql.  Takes some two minutes and 2 GB of disk.
+# Nothing else should run meanwhile.
+#
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+cluster=scripts/cluster.sh
+dir=$($cluster new)
+trap '$cluster drop "$dir"' EXIT
+$cluster start "$dir" "shared_buffers = 2GB" "work_mem = 64MB" "max_wal_size = 8GB" "autovacuum = off"
+
+psql_file()
+{
+    local file=$1
+    shift
+    $cluster run "$dir" psql -X "$@" <"$file"
+}
+
+policies()
+{
+    echo "Policies against conditions written by hand: 1 M conversations, 4 M messages, 100 orgs"
+    psql_file bench/load.sql
+    psql_file bench/run.sql
+}
+
+median()
+{
+    sort -g | awk '{ a[NR] = $1 } END { print (a[int((NR + 1) / 2)] + a[int(NR / 2) + 1]) / 2 }'
+}
+
+# The first check of a fresh backend, in milliseconds.
+first_check()
+{
+    $cluster run "$dir" env PGOPTIONS='-c chat_rbac.identity=1/1' psql -X -q -At -d "$1" <<'SQL' | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
+\timing on
+SELECT chat_rbac.current_member();
+SQL
+}
+
+first_check_both()
+{
+    local sizes=("-v members=10 -v roles=10 -v grants=50" "-v members=100000 -v roles=10000 -v grants=300000")
+    local names=(small large) i n
+
+    echo "First check of a member with 5 grants in a fresh backend: an org of 10 members; one of 100 k members, 10 k roles, 300 k grants"
+    for i in 0 1; do
+        $cluster run "$dir" createdb "${names[i]}"
+        # shellcheck disable=SC2086
+        psql_file bench/first_check.sql -d "${names[i]}" ${sizes[i]}
+        : >"$dir/${names[i]}.ms"
+    done
+    for ((n = 0; n <= 40; n++)); do
+        for i in 0 1; do
+            first_check "${names[i]}" >"$dir/one.ms"
+            # the first pair warms up
+            [ "$n" = 0 ] || cat "$dir/one.ms" >>"$dir/${names[i]}.ms"
+        done
+    done
+    printf 'small %.2f ms, large %.2f ms, ratio %.2f (at most 2)\n' \
+        "$(median <"$dir/small.ms")" "$(median <"$dir/large.ms")" \
+        "$(paste "$dir/small.ms" "$dir/large.ms" | awk '{ print $2 / $1 }' | median)"
+}
+
+[ $# -gt 0 ] || set -- policies first-check
+for part; do
+    case $part in
+        policies) policies ;;
+        first-check) first_check_both ;;
+        *) sed -n 's/^# \{0,1\}//; /^Usage/,/^$/p' "$0" >&2; exit 2 ;;
+    esac
+done
