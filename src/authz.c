@@ -42,7 +42,7 @@ carries(const RbacPermset *held, const RbacScope *scope)
 		size_t		at = 0;
 
 		if (!(candidate.relation_len == scope->relation_len &&
-			  memcmp(candidate.text + candidate.len - candidate.relation_len,
+			  memcmp(&candidate.text[candidate.len - candidate.relation_len],
 					 scope->relation, scope->relation_len) == 0) &&
 			!(candidate.relation_len == 0 && scope->or_all))
 			continue;
@@ -144,7 +144,7 @@ union_sets(MemoryContext context, RbacIdSet **sets, int nsets)
 		memcpy(ids + nids, sets[i]->ids, sizeof(int64) * sets[i]->nids);
 		nids += sets[i]->nids;
 	}
-	result = rbac_grants_idset(context, ids, nids);
+	result = rbac_compile_idset(context, ids, nids);
 	pfree(ids);
 	return result;
 }
@@ -158,7 +158,7 @@ const RbacIdSet *
 rbac_authz_keys(RbacGrants *grants, const RbacScope *scope, const char *kind, int kind_len)
 {
 	RbacScope  *own = unconstify(RbacScope *, scope);
-	int			number = rbac_grants_kind(grants, kind, kind_len);
+	int			number = rbac_compile_kind(grants, kind, kind_len);
 	RbacIdSet **sets;
 	static const RbacIdSet empty = {0, NULL, 0, NULL};
 
@@ -170,7 +170,7 @@ rbac_authz_keys(RbacGrants *grants, const RbacScope *scope, const char *kind, in
 	{
 		sets = palloc(sizeof(RbacIdSet *) * scope->nreach);
 		for (int i = 0; i < scope->nreach; i++)
-			sets[i] = rbac_grants_keys(grants, scope->reach[i], number);
+			sets[i] = rbac_compile_keys(grants, scope->reach[i], number);
 		own->keys_by_kind[number] = union_sets(scope->context, sets, scope->nreach);
 		pfree(sets);
 	}
@@ -188,7 +188,7 @@ rbac_authz_people(RbacGrants *grants, const RbacScope *scope)
 		RbacIdSet **sets = palloc(sizeof(RbacIdSet *) * Max(scope->nreach, 1));
 
 		for (int i = 0; i < scope->nreach; i++)
-			sets[i] = rbac_grants_people(grants, scope->reach[i]);
+			sets[i] = rbac_compile_people(grants, scope->reach[i]);
 		own->people = union_sets(scope->context, sets, scope->nreach);
 		pfree(sets);
 	}
@@ -210,14 +210,14 @@ rbac_authz_reaches_person(RbacGrants *grants, const RbacScope *scope, int64 pers
 	{
 		RbacReach  *reach = scope->reach[i];
 
-		if (!rbac_idset_has(rbac_grants_people(grants, reach), person))
+		if (!rbac_idset_has(rbac_compile_people(grants, reach), person))
 			continue;
 		if (nunits == 0)
 			return true;
 		for (int u = 0; u < nunits; u++)
 		{
 			if (kinds[u] >= 0 &&
-				rbac_idset_has(rbac_grants_keys(grants, reach, kinds[u]), keys[u]))
+				rbac_idset_has(rbac_compile_keys(grants, reach, kinds[u]), keys[u]))
 				return true;
 		}
 	}
@@ -259,7 +259,7 @@ rbac_authz_renew(FmgrInfo *flinfo)
 	}
 
 	/* let go first: an error below must leave a call site that asks again */
-	check->stamp.settings = 0;
+	check->stamp.epoch = 0;
 	release_check(check);
 	check->scope = NULL;
 	check->bound = false;

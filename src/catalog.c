@@ -9,8 +9,8 @@
  * because the caller's search_path holds.
  *
  * rbac_catalog_open and _close bracket the reads.  An error in between needs no
- * cleaning up here: aborting the (sub)transaction restores the user, releases
- * the snapshot and closes SPI.
+ * cleaning up here: aborting the (sub)transaction restores user and settings,
+ * releases the snapshot and closes SPI.
  *
  *-------------------------------------------------------------------------
  */
@@ -116,6 +116,11 @@ rbac_catalog_open(RbacCatalogScope *scope)
 	 * unlike GetLatestSnapshot it may be taken in a parallel worker too.
 	 */
 	scope->snapshot = RegisterSnapshot(GetCatalogSnapshot(proxy));
+
+	/* our walks look dearer to the planner than they are */
+	scope->guc_level = NewGUCNestLevel();
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 }
 
@@ -123,6 +128,7 @@ void
 rbac_catalog_close(RbacCatalogScope *scope)
 {
 	SPI_finish();
+	AtEOXact_GUC(false, scope->guc_level);
 	UnregisterSnapshot(scope->snapshot);
 	SetUserIdAndSecContext(scope->save_user, scope->save_context);
 }

@@ -7,7 +7,7 @@
  *
  *	scope.c, link.c		a policy asks "the units where I may view, please"
  *	authz.c				the one decision: which grants carry that right
- *	grants.c			the member's compiled grants, from a cache
+ *	grants.c, compile.c	the member's compiled grants, from a cache
  *	identity.c			who asks, read from settings that cannot be forged
  *	inval.c, catalog.c	when to forget, and how to read our tables
  *	pure.h				permissions, sets, graphs: bytes only
@@ -30,12 +30,15 @@
 #include "utils/snapshot.h"
 
 #define RBAC_SCHEMA		"chat_rbac"
-#define RBAC_VERSION	"0.1.0"	/* the SQL objects that this library serves */
+#define RBAC_VERSION	"0.1.0" /* the SQL objects that this library serves */
 
 /* ---- inval.c: when cached answers are stale ---- */
 
 /* Grows with every committed, or own, change to the RBAC tables. */
 extern uint64 rbac_inval_generation;
+
+/* Grows with that, and with every change of an identity setting. */
+extern uint64 rbac_inval_epoch;
 
 extern void rbac_inval_init(void);
 extern void rbac_inval_watch(Oid proxy);
@@ -57,6 +60,7 @@ typedef struct RbacCatalogScope
 {
 	Oid			save_user;
 	int			save_context;
+	int			guc_level;
 	Snapshot	snapshot;
 } RbacCatalogScope;
 
@@ -86,18 +90,17 @@ typedef struct RbacIdentity
 } RbacIdentity;
 
 /*
- * When an answer was given.  It holds while the client's statement and the
- * identity settings stay what they were, and where no setting says who asks,
- * the current role too.
+ * When an answer was given.  It holds while the client's statement is the same
+ * one, no identity setting and, as far as this session has heard, none of our
+ * tables has changed; and where no setting says who asks, the current role too.
  */
 typedef struct RbacStamp
 {
 	TimestampTz statement;
-	uint64		settings;
+	uint64		epoch;			/* 0: never holds */
 	Oid			role;			/* InvalidOid where a setting says who asks */
 } RbacStamp;
 
-extern uint64 rbac_identity_generation;
 extern bool rbac_identity_by_login;
 
 extern void rbac_identity_init(void);
@@ -109,14 +112,14 @@ static inline void
 rbac_stamp_take(RbacStamp *stamp)
 {
 	stamp->statement = GetCurrentStatementStartTimestamp();
-	stamp->settings = rbac_identity_generation;
+	stamp->epoch = rbac_inval_epoch;
 	stamp->role = rbac_identity_by_login ? GetOuterUserId() : InvalidOid;
 }
 
 static inline bool
 rbac_stamp_holds(const RbacStamp *stamp)
 {
-	return stamp->settings == rbac_identity_generation &&
+	return stamp->epoch == rbac_inval_epoch &&
 		stamp->statement == GetCurrentStatementStartTimestamp() &&
 		(!rbac_identity_by_login || stamp->role == GetOuterUserId());
 }
@@ -196,12 +199,16 @@ extern void rbac_grants_init(void);
 extern RbacGrants *rbac_grants_pin(const RbacIdentity *identity, const char *active_roles);
 extern void rbac_grants_unpin(RbacGrants *grants);
 extern void rbac_grants_forget(RbacGrants *grants);
-extern int	rbac_grants_kind(const RbacGrants *grants, const char *kind, int len);
-extern RbacIdSet *rbac_grants_keys(RbacGrants *grants, RbacReach *reach, int kind);
-extern RbacIdSet *rbac_grants_people(RbacGrants *grants, RbacReach *reach);
-extern RbacIdSet *rbac_grants_members(RbacGrants *grants);
-extern RbacIdSet *rbac_grants_idset(MemoryContext context, int64 *ids, int nids);
 extern void rbac_grants_stats(RbacCacheStats *stats);
+
+/* ---- compile.c: read from the tables ---- */
+
+extern void rbac_compile_grants(RbacGrants *grants);
+extern int	rbac_compile_kind(const RbacGrants *grants, const char *kind, int len);
+extern RbacIdSet *rbac_compile_keys(RbacGrants *grants, RbacReach *reach, int kind);
+extern RbacIdSet *rbac_compile_people(RbacGrants *grants, RbacReach *reach);
+extern RbacIdSet *rbac_compile_members(RbacGrants *grants);
+extern RbacIdSet *rbac_compile_idset(MemoryContext context, int64 *ids, int nids);
 
 /* Views a detoasted permset, short header or not; *out lives as long as it does. */
 static inline void

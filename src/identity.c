@@ -11,7 +11,7 @@
  * not the owner of a SECURITY DEFINER function.
  *
  * Nothing here reads a table.  Every change of a setting bumps
- * rbac_identity_generation, so that no earlier answer is used again.
+ * rbac_inval_epoch, so that no earlier answer is used again.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,8 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
-
-uint64		rbac_identity_generation = 1;
 
 /* No setting says who asks: the current role does. */
 bool		rbac_identity_by_login = true;
@@ -105,7 +103,7 @@ assign_identity(const char *newval, void *extra)
 	(void) newval;
 	current_setting_identity = *(SettingIdentity *) extra;
 	rbac_identity_by_login = !current_setting_identity.given;
-	rbac_identity_generation++;
+	rbac_inval_epoch++;
 }
 
 static bool
@@ -129,7 +127,7 @@ assign_active_roles(const char *newval, void *extra)
 {
 	(void) newval;
 	(void) extra;
-	rbac_identity_generation++;
+	rbac_inval_epoch++;
 }
 
 /*

@@ -7,7 +7,7 @@
  * table, chat_rbac.cache_proxy.  PostgreSQL then does the hard part: the
  * message is sent at commit, rolled back with a savepoint, seen at once by the
  * transaction that made the change, and carried to standbys by the commit
- * record.  The callback bumps a counter and touches nothing else: it may run
+ * record.  The callback bumps counters and touches nothing else: it may run
  * during abort, before the first build, or after DROP EXTENSION.
  *
  *-------------------------------------------------------------------------
@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 
 uint64		rbac_inval_generation = 1;
+uint64		rbac_inval_epoch = 1;
 
 /* The table to watch; InvalidOid while unknown, and then any message counts. */
 static Oid	proxy_oid = InvalidOid;
@@ -34,6 +35,7 @@ note_relcache_inval(Datum arg, Oid relid)
 	if (relid == InvalidOid || relid == proxy_oid || proxy_oid == InvalidOid)
 	{
 		rbac_inval_generation++;
+		rbac_inval_epoch++;
 		proxy_oid = InvalidOid; /* it may have been dropped: look again */
 	}
 }

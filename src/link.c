@@ -141,7 +141,10 @@ link_query(LinkPlan *plan)
 			Oid			relid = named_table(table, &plan->key);
 			MemoryContext old;
 
-			/* it is read for the protected table's owner, whoever stored the specification */
+			/*
+			 * it is read for the protected table's owner, whoever stored the
+			 * specification
+			 */
 			if (!linked &&
 				pg_class_aclcheck(relid, table_owner(plan->key.relid), ACL_SELECT) != ACLCHECK_OK)
 				aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
@@ -368,8 +371,8 @@ in_link(FunctionCallInfo fcinfo, int64 id)
 			check->linked_context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chat_rbac linked ids",
 														  ALLOCSET_SMALL_SIZES);
 		if (!fixed)
-			return rbac_idset_has(rbac_grants_idset(CurrentMemoryContext, read->ids, read->nids), id);
-		check->linked = rbac_grants_idset(check->linked_context, read->ids, read->nids);
+			return rbac_idset_has(rbac_compile_idset(CurrentMemoryContext, read->ids, read->nids), id);
+		check->linked = rbac_compile_idset(check->linked_context, read->ids, read->nids);
 	}
 	return rbac_idset_has(check->linked, id);
 }

@@ -239,7 +239,7 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 					 errmsg("a unit's kind must not be null")));
 		kind = DatumGetTextPP(kinds[i]);
 		units[i].is_int4 = type == INT4OID;
-		units[i].kind = rbac_grants_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		units[i].kind = rbac_compile_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 		units[i].keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 	}
 	/* a call whose arguments vary binds anew for each row */
@@ -356,7 +356,7 @@ is_member(FunctionCallInfo fcinfo, int64 person)
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 
 	return check->grants != NULL &&
-		rbac_idset_has(rbac_grants_members(check->grants), person);
+		rbac_idset_has(rbac_compile_members(check->grants), person);
 }
 
 /* chat_rbac.is_member(person bigint) -> boolean: a member, active or not, of the current org */

@@ -343,6 +343,7 @@ GRANT USAGE ON SCHEMA model TO regress_chat_rbac_app;
 
 -- What was compared: a comparison of nothing with nothing proves nothing
 CREATE TABLE model.tally (what text, rows bigint);
+GRANT INSERT ON model.tally TO regress_chat_rbac_app;
 
 -- Rows that the policies show and the model does not, or the other way round
 CREATE FUNCTION model.view_differences(o bigint, m bigint, active_roles text[] DEFAULT NULL)
@@ -559,7 +560,7 @@ BEGIN
     PERFORM model.load_visible(o, m, active_roles);
     FOREACH t IN ARRAY model.tables() LOOP
         FOREACH command IN ARRAY '{UPDATE,UPDATE WHERE,DELETE,DELETE WHERE}'::text[] LOOP
-            CONTINUE WHEN model.dice(8, command, t || what) > 0;
+            CONTINUE WHEN model.dice(6, command, t || what) > 0;
             wanted := ARRAY(SELECT r FROM model.rows(t, o, m, CASE WHEN command ~ '^UPDATE' THEN 'edit' ELSE 'delete' END) r
                              WHERE command !~ 'WHERE' OR r IN (SELECT v.rid FROM model.visible v) ORDER BY 1);
             BEGIN
@@ -662,6 +663,6 @@ SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                SELECT format('relation %s %s', r, w)
                  FROM unnest('{all,own,unassigned,unrouted,colleague,participating,done,own_done,begun,both,linked,blocked,watched,urgent}'::text[]) r, unnest('{org-wide,at a unit}'::text[]) w
                EXCEPT SELECT what FROM model.tally WHERE rows > 0) missing), NULL, 'every kind of case has occurred');
-SELECT cmp_ok((SELECT sum(rows) FROM model.tally WHERE what LIKE 'sees %'), '>', 100000::numeric, 'many rows were seen');
+SELECT cmp_ok((SELECT sum(rows) FROM model.tally WHERE what LIKE 'sees %'), '>', 50000::numeric, 'many rows were seen');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,0 +1,625 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/compile.c
+ *	  A member's grants, read from the tables and compiled.
+ *
+ * Reads who the identity is, what is granted, the roles below and the units
+ * below, and adds up per unit where a role is granted the closure of
+ * permissions and the keys of the units at and below it.  Sets that only some
+ * policies ask for are made when they are.
+ *
+ * All results live in the entry's context; working memory is that of SPI or of
+ * the caller.  Time is that of the client's statement, and every bound that is
+ * still to come shortens the entry's validity.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* A role reachable from the member's grants, while an entry is built. */
+typedef struct RoleNode
+{
+	int64		role_id;
+	char	   *name;
+	RbacPermset permissions;
+	bool		active;			/* named in active_roles, or none is */
+} RoleNode;
+
+/* A grant that counts now, while an entry is built. */
+typedef struct GrantRow
+{
+	int64		role_id;
+	bool		org_wide;
+	int64		unit_id;
+	bool		valid_now;
+} GrantRow;
+
+static RbacQuery member_by_id = {
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active"
+	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
+	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2",
+	2, {INT8OID, INT8OID}, NULL
+};
+
+static RbacQuery member_by_login = {
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active"
+	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
+	" WHERE m.login OPERATOR(pg_catalog.=) $1",
+	1, {OIDOID}, NULL
+};
+
+/* Grants that are over never come back; those to come say when. */
+static RbacQuery grants_of_member = {
+	"SELECT g.role_id, g.unit_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
+	" g.valid OPERATOR(pg_catalog.@>) $3"
+	" FROM chat_rbac.role_grant g"
+	" WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.member_id OPERATOR(pg_catalog.=) $2"
+	" AND (pg_catalog.upper_inf(g.valid) OR pg_catalog.upper(g.valid) OPERATOR(pg_catalog.>) $3)",
+	3, {INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
+};
+
+/*
+ * The walks below know nothing of how much they will find, and a planner that
+ * guesses high would hash a whole org for a handful of rows.  OFFSET 0 keeps
+ * each step a look-up by key.
+ */
+
+/* The roles $2 and all that they inherit, each with its direct juniors. */
+static RbacQuery roles_below = {
+	"WITH RECURSIVE c(role_id) AS ("
+	" SELECT r FROM pg_catalog.unnest($2) AS r"
+	" UNION SELECT i.junior_id FROM c CROSS JOIN LATERAL (SELECT i.junior_id FROM chat_rbac.role_inherit i"
+	"  WHERE i.org_id OPERATOR(pg_catalog.=) $1 AND i.senior_id OPERATOR(pg_catalog.=) c.role_id OFFSET 0) AS i)"
+	" SELECT r.role_id, r.name, r.permissions,"
+	"  ARRAY(SELECT i.junior_id FROM chat_rbac.role_inherit i"
+	"   WHERE i.org_id OPERATOR(pg_catalog.=) $1 AND i.senior_id OPERATOR(pg_catalog.=) r.role_id)"
+	" FROM c CROSS JOIN LATERAL (SELECT r.role_id, r.name, r.permissions FROM chat_rbac.role r"
+	"  WHERE r.org_id OPERATOR(pg_catalog.=) $1 AND r.role_id OPERATOR(pg_catalog.=) c.role_id OFFSET 0) AS r",
+	2, {INT8OID, INT8ARRAYOID}, NULL
+};
+
+/* Each unit of $2 with the units at and below it. */
+static RbacQuery units_below = {
+	"WITH RECURSIVE s(root_id, unit_id) AS ("
+	" SELECT r, r FROM pg_catalog.unnest($2) AS r"
+	" UNION SELECT s.root_id, u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
+	" SELECT s.root_id, u.key, u.kind"
+	" FROM s CROSS JOIN LATERAL (SELECT u.key, u.kind FROM chat_rbac.unit u"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.unit_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u"
+	" ORDER BY s.root_id USING OPERATOR(pg_catalog.<)",
+	2, {INT8OID, INT8ARRAYOID}, NULL
+};
+
+/* Who holds a role at unit $2 or below it. */
+static RbacQuery people_below = {
+	"WITH RECURSIVE s(unit_id) AS ("
+	" SELECT $2 UNION SELECT u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
+	" SELECT g.member_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
+	"  g.valid OPERATOR(pg_catalog.@>) $3"
+	" FROM s CROSS JOIN LATERAL (SELECT g.member_id, g.valid FROM chat_rbac.role_grant g"
+	"  WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.unit_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS g"
+	" WHERE pg_catalog.upper_inf(g.valid) OR pg_catalog.upper(g.valid) OPERATOR(pg_catalog.>) $3",
+	3, {INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
+};
+
+static RbacQuery members_of_org = {
+	"SELECT m.member_id FROM chat_rbac.member m WHERE m.org_id OPERATOR(pg_catalog.=) $1",
+	1, {INT8OID}, NULL
+};
+
+/* ---- reading and compiling ---- */
+
+/* The union of the marked nodes' permissions, in context. */
+static RbacPermset
+union_permissions(MemoryContext context, const RoleNode *nodes, int nnodes,
+				  const bool *marked)
+{
+	RbacPermission *items;
+	RbacPermset result;
+	int			capacity = 0;
+	int			nitems = 0;
+	char	   *data;
+
+	for (int i = 0; i < nnodes; i++)
+	{
+		if (marked[i])
+			capacity += rbac_permset_count(&nodes[i].permissions);
+	}
+	items = palloc(sizeof(RbacPermission) * Max(capacity, 1));
+	for (int i = 0; i < nnodes; i++)
+	{
+		size_t		pos = 0;
+
+		if (!marked[i])
+			continue;
+		while (nitems < capacity &&
+			   rbac_permset_next(&nodes[i].permissions, &pos, &items[nitems]))
+			nitems++;
+	}
+
+	nitems = rbac_permset_canonicalise(items, nitems);
+	result.size = rbac_permset_packed_size(items, nitems);
+	data = MemoryContextAlloc(context, Max(result.size, 1));
+	rbac_permset_pack(items, nitems, data);
+	result.data = data;
+	pfree(items);
+	return result;
+}
+
+static int
+find_node(const RoleNode *nodes, int nnodes, int64 role_id)
+{
+	for (int i = 0; i < nnodes; i++)
+	{
+		if (nodes[i].role_id == role_id)
+			return i;
+	}
+	return -1;
+}
+
+/* A Datum of int8[] in the current context. */
+static Datum
+int8_array(const int64 *ids, int nids)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(nids, 1));
+
+	for (int i = 0; i < nids; i++)
+		values[i] = Int64GetDatum(ids[i]);
+	return PointerGetDatum(construct_array(values, nids, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* Time alone changes the answer at a bound that is still to come. */
+static void
+note_bound(RbacGrants *grants, uint64 row, int column)
+{
+	bool		isnull;
+	int64		bound = rbac_catalog_int64(row, column, &isnull);
+
+	if (!isnull && bound > grants->made_at && bound < grants->valid_until)
+		grants->valid_until = bound;
+}
+
+static bool
+result_bool(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+									  column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* Fill in who it is; false if no grants need be read. */
+static bool
+load_member(RbacGrants *grants, const RbacCatalogScope *scope)
+{
+	Datum		args[2];
+	uint64		rows;
+
+	if (grants->identity.source == RBAC_BY_SETTING)
+	{
+		args[0] = Int64GetDatum(grants->identity.org);
+		args[1] = Int64GetDatum(grants->identity.member);
+		rows = rbac_catalog_query(scope, &member_by_id, args, NULL);
+	}
+	else
+	{
+		args[0] = ObjectIdGetDatum(grants->identity.login);
+		rows = rbac_catalog_query(scope, &member_by_login, args, NULL);
+	}
+
+	/* A login that names two members would name nobody. */
+	if (rows != 1)
+		return false;
+
+	grants->org = rbac_catalog_int64(0, 1, NULL);
+	grants->member = rbac_catalog_int64(0, 2, NULL);
+	grants->org_name = MemoryContextStrdup(grants->context, rbac_catalog_text(0, 3));
+	grants->member_name = MemoryContextStrdup(grants->context, rbac_catalog_text(0, 4));
+	grants->standing = result_bool(0, 5) ? RBAC_ACTIVE : RBAC_INACTIVE;
+	return grants->standing == RBAC_ACTIVE;
+}
+
+static GrantRow *
+load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
+{
+	Datum		args[3];
+	uint64		rows;
+	GrantRow   *result;
+
+	args[0] = Int64GetDatum(grants->org);
+	args[1] = Int64GetDatum(grants->member);
+	args[2] = TimestampTzGetDatum(grants->made_at);
+	rows = rbac_catalog_query(scope, &grants_of_member, args, NULL);
+
+	result = palloc(sizeof(GrantRow) * Max(rows, 1));
+	for (uint64 i = 0; i < rows; i++)
+	{
+		bool		isnull;
+
+		result[i].role_id = rbac_catalog_int64(i, 1, NULL);
+		result[i].unit_id = rbac_catalog_int64(i, 2, &isnull);
+		result[i].org_wide = isnull;
+		result[i].valid_now = result_bool(i, 5);
+		note_bound(grants, i, 3);
+		note_bound(grants, i, 4);
+	}
+	*nrows = (int) rows;
+	return result;
+}
+
+static RoleNode *
+load_roles(RbacGrants *grants, const RbacCatalogScope *scope,
+		   const GrantRow *rows, int nrows, int *nnodes,
+		   RbacEdge **edges, int *nedges)
+{
+	int64	   *ids = palloc(sizeof(int64) * Max(nrows, 1));
+	Datum		args[2];
+	RoleNode   *nodes;
+	uint64		found;
+	int			capacity = 0;
+
+	for (int i = 0; i < nrows; i++)
+		ids[i] = rows[i].role_id;
+	args[0] = Int64GetDatum(grants->org);
+	args[1] = int8_array(ids, nrows);
+	found = rbac_catalog_query(scope, &roles_below, args, NULL);
+
+	nodes = palloc0(sizeof(RoleNode) * Max(found, 1));
+	for (uint64 i = 0; i < found; i++)
+	{
+		bool		isnull;
+		Datum		set = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3, &isnull);
+
+		nodes[i].role_id = rbac_catalog_int64(i, 1, NULL);
+		nodes[i].name = rbac_catalog_text(i, 2);
+		if (!isnull)
+			rbac_permset_view(PG_DETOAST_DATUM_COPY(set), &nodes[i].permissions);
+	}
+
+	*edges = NULL;
+	*nedges = 0;
+	for (uint64 i = 0; i < found; i++)
+	{
+		bool		isnull;
+		Datum		juniors = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull);
+		Datum	   *values;
+		int			nvalues;
+
+		deconstruct_array(DatumGetArrayTypeP(juniors), INT8OID, sizeof(int64),
+						  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, NULL, &nvalues);
+		if (*nedges + nvalues > capacity)
+		{
+			capacity = (*nedges + nvalues) * 2;
+			*edges = *edges ? repalloc(*edges, sizeof(RbacEdge) * capacity)
+				: palloc(sizeof(RbacEdge) * capacity);
+		}
+		for (int j = 0; j < nvalues; j++)
+		{
+			int			junior = find_node(nodes, (int) found, DatumGetInt64(values[j]));
+
+			if (junior < 0)
+				continue;
+			(*edges)[*nedges].senior = (int) i;
+			(*edges)[*nedges].junior = junior;
+			(*nedges)++;
+		}
+	}
+	*nnodes = (int) found;
+	return nodes;
+}
+
+/*
+ * Mark the roles that chat_rbac.active_roles names.  A name that no grant of
+ * the member leads to is an error: the session would do less than it seems to.
+ */
+static void
+choose_active(const RbacGrants *grants, RoleNode *nodes, int nnodes)
+{
+	List	   *names = rbac_identity_role_names(grants->active_roles);
+	ListCell   *cell;
+
+	for (int i = 0; i < nnodes; i++)
+		nodes[i].active = (names == NIL);
+	foreach(cell, names)
+	{
+		const char *name = (const char *) lfirst(cell);
+		bool		found = false;
+
+		for (int i = 0; i < nnodes && !found; i++)
+		{
+			found = strcmp(nodes[i].name, name) == 0;
+			if (found)
+				nodes[i].active = true;
+		}
+		if (!found)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_ROLE_SPECIFICATION),
+					 errmsg("role \"%s\" in \"chat_rbac.active_roles\" is not granted to the current member", name),
+					 errhint("Name granted roles or roles that they inherit, or RESET chat_rbac.active_roles.")));
+	}
+}
+
+/* The reach of a place, made if there is none yet.  reach has room for it. */
+static RbacReach *
+reach_at(RbacGrants *grants, bool org_wide, int64 unit_id)
+{
+	RbacReach  *reach;
+
+	for (int i = 0; i < grants->nreach; i++)
+	{
+		reach = &grants->reach[i];
+		if (reach->org_wide == org_wide && reach->unit_id == unit_id)
+			return reach;
+	}
+	reach = &grants->reach[grants->nreach++];
+	reach->org_wide = org_wide;
+	reach->unit_id = unit_id;
+	return reach;
+}
+
+/*
+ * Add to marked the roles that a grant of the given role makes active: all of
+ * its closure, or the closures of those parts of it that active_roles names.
+ */
+static void
+mark_granted(const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges,
+			 int role, bool *closure, bool *marked)
+{
+	memset(closure, 0, nnodes);
+	rbac_closure_mark(edges, nedges, role, nnodes, closure);
+	for (int i = 0; i < nnodes; i++)
+	{
+		if (closure[i] && nodes[i].active)
+			rbac_closure_mark(edges, nedges, i, nnodes, marked);
+	}
+}
+
+/* Compile what each place's grants add up to, and the names of active roles. */
+static void
+compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
+			  const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges)
+{
+	bool	   *closure = palloc0(Max(nnodes, 1));
+	bool	   *marked = palloc0(Max(nnodes, 1));
+	bool	   *named = palloc0(Max(nnodes, 1));
+
+	grants->reach = MemoryContextAllocZero(grants->context, sizeof(RbacReach) * Max(nrows, 1));
+	grants->roles = MemoryContextAlloc(grants->context, sizeof(char *) * Max(nnodes, 1));
+
+	for (int i = 0; i < nrows; i++)
+	{
+		if (rows[i].valid_now)
+			(void) reach_at(grants, rows[i].org_wide, rows[i].unit_id);
+	}
+	for (int r = 0; r < grants->nreach; r++)
+	{
+		RbacReach  *reach = &grants->reach[r];
+
+		memset(marked, 0, nnodes);
+		for (int i = 0; i < nrows; i++)
+		{
+			int			role = find_node(nodes, nnodes, rows[i].role_id);
+
+			if (role < 0 || !rows[i].valid_now ||
+				rows[i].org_wide != reach->org_wide || rows[i].unit_id != reach->unit_id)
+				continue;
+			mark_granted(nodes, nnodes, edges, nedges, role, closure, marked);
+			for (int n = 0; n < nnodes; n++)
+			{
+				/*
+				 * by default the granted roles are active, else the named
+				 * ones
+				 */
+				if (closure[n] && nodes[n].active &&
+					(n == role || grants->active_roles[0] != '\0'))
+					named[n] = true;
+			}
+		}
+		reach->permissions = union_permissions(grants->context, nodes, nnodes, marked);
+	}
+	for (int n = 0; n < nnodes; n++)
+	{
+		if (named[n])
+			grants->roles[grants->nroles++] = MemoryContextStrdup(grants->context, nodes[n].name);
+	}
+}
+
+/* The number of a unit kind, added if it is new. */
+static int
+intern_kind(RbacGrants *grants, const char *kind)
+{
+	int			known = rbac_compile_kind(grants, kind, strlen(kind));
+
+	if (known >= 0)
+		return known;
+	if (grants->kinds == NULL)
+		grants->kinds = MemoryContextAlloc(grants->context, sizeof(char *));
+	else
+		grants->kinds = repalloc(grants->kinds, sizeof(char *) * (grants->nkinds + 1));
+	grants->kinds[grants->nkinds] = MemoryContextStrdup(grants->context, kind);
+	return grants->nkinds++;
+}
+
+static void
+load_units(RbacGrants *grants, const RbacCatalogScope *scope)
+{
+	int64	   *ids = palloc(sizeof(int64) * Max(grants->nreach, 1));
+	int			nids = 0;
+	Datum		args[2];
+	uint64		rows;
+
+	for (int r = 0; r < grants->nreach; r++)
+	{
+		if (!grants->reach[r].org_wide)
+			ids[nids++] = grants->reach[r].unit_id;
+	}
+	if (nids == 0)
+		return;
+
+	args[0] = Int64GetDatum(grants->org);
+	args[1] = int8_array(ids, nids);
+	rows = rbac_catalog_query(scope, &units_below, args, NULL);
+
+	/* the rows come grouped by the unit that they are below */
+	for (uint64 first = 0, next; first < rows; first = next)
+	{
+		int64		root = rbac_catalog_int64(first, 1, NULL);
+		RbacReach  *reach = reach_at(grants, false, root);
+
+		for (next = first; next < rows && rbac_catalog_int64(next, 1, NULL) == root;)
+			next++;
+		reach->keys = MemoryContextAllocHuge(grants->context, sizeof(RbacUnitKey) * (next - first));
+		for (uint64 i = first; i < next; i++)
+		{
+			RbacUnitKey *key = &reach->keys[reach->nkeys++];
+
+			key->key = rbac_catalog_int64(i, 2, NULL);
+			key->kind = intern_kind(grants, rbac_catalog_text(i, 3));
+		}
+	}
+}
+
+/*
+ * rbac_compile_grants
+ *		Read and compile everything about grants->identity into grants->context.
+ *		May throw: the extension is not usable, or active_roles names a role
+ *		that is not granted.
+ */
+void
+rbac_compile_grants(RbacGrants *grants)
+{
+	RbacCatalogScope scope;
+
+	rbac_catalog_open(&scope);
+	if (load_member(grants, &scope))
+	{
+		int			nrows;
+		int			nnodes;
+		int			nedges;
+		RbacEdge   *edges;
+		GrantRow   *rows = load_grant_rows(grants, &scope, &nrows);
+		RoleNode   *nodes = load_roles(grants, &scope, rows, nrows, &nnodes, &edges, &nedges);
+
+		choose_active(grants, nodes, nnodes);
+		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
+		load_units(grants, &scope);
+	}
+	rbac_catalog_close(&scope);
+}
+
+/* ---- parts made on demand ---- */
+
+/* The number of a unit kind among those in reach, or -1. */
+int
+rbac_compile_kind(const RbacGrants *grants, const char *kind, int len)
+{
+	for (int i = 0; i < grants->nkinds; i++)
+	{
+		if (strncmp(grants->kinds[i], kind, len) == 0 && grants->kinds[i][len] == '\0')
+			return i;
+	}
+	return -1;
+}
+
+/* A set of ids[0 .. nids-1], all of it in context; ids is copied. */
+RbacIdSet *
+rbac_compile_idset(MemoryContext context, int64 *ids, int nids)
+{
+	RbacIdSet  *set = MemoryContextAlloc(context, sizeof(RbacIdSet));
+	int64	   *copy = MemoryContextAllocHuge(context, sizeof(int64) * Max(nids, 1));
+	int32	   *slots = MemoryContextAllocHuge(context, sizeof(int32) * rbac_idset_slots(nids));
+
+	if (nids > 0)
+		memcpy(copy, ids, sizeof(int64) * nids);
+	rbac_idset_build(set, (int64_t *) copy, nids, slots);
+	return set;
+}
+
+/* The keys of one kind of unit, at and below a reach's unit. */
+RbacIdSet *
+rbac_compile_keys(RbacGrants *grants, RbacReach *reach, int kind)
+{
+	if (reach->keys_by_kind == NULL)
+		reach->keys_by_kind = MemoryContextAllocZero(grants->context,
+													 sizeof(RbacIdSet *) * Max(grants->nkinds, 1));
+	if (reach->keys_by_kind[kind] == NULL)
+	{
+		int64	   *ids = palloc(sizeof(int64) * Max(reach->nkeys, 1));
+		int			nids = 0;
+
+		for (int i = 0; i < reach->nkeys; i++)
+		{
+			if (reach->keys[i].kind == kind)
+				ids[nids++] = reach->keys[i].key;
+		}
+		reach->keys_by_kind[kind] = rbac_compile_idset(grants->context, ids, nids);
+		pfree(ids);
+	}
+	return reach->keys_by_kind[kind];
+}
+
+/* Ids from column 1 of the last query where column 4 is true, if there is one. */
+static RbacIdSet *
+idset_of_result(RbacGrants *grants, uint64 rows, bool bounded)
+{
+	int64	   *ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * Max(rows, 1));
+	int			nids = 0;
+
+	for (uint64 i = 0; i < rows; i++)
+	{
+		if (bounded)
+		{
+			note_bound(grants, i, 2);
+			note_bound(grants, i, 3);
+			if (!result_bool(i, 4))
+				continue;
+		}
+		ids[nids++] = rbac_catalog_int64(i, 1, NULL);
+	}
+	return rbac_compile_idset(grants->context, ids, nids);
+}
+
+/* Who holds a role at a reach's unit or below it.  May throw. */
+RbacIdSet *
+rbac_compile_people(RbacGrants *grants, RbacReach *reach)
+{
+	if (reach->people == NULL)
+	{
+		RbacCatalogScope scope;
+		Datum		args[3];
+
+		args[0] = Int64GetDatum(grants->org);
+		args[1] = Int64GetDatum(reach->unit_id);
+		args[2] = TimestampTzGetDatum(GetCurrentStatementStartTimestamp());
+		rbac_catalog_open(&scope);
+		reach->people = idset_of_result(grants, rbac_catalog_query(&scope, &people_below, args, NULL), true);
+		rbac_catalog_close(&scope);
+	}
+	return reach->people;
+}
+
+/* Everybody in the org, active or not.  May throw. */
+RbacIdSet *
+rbac_compile_members(RbacGrants *grants)
+{
+	if (grants->members == NULL)
+	{
+		RbacCatalogScope scope;
+		Datum		arg = Int64GetDatum(grants->org);
+
+		rbac_catalog_open(&scope);
+		grants->members = idset_of_result(grants, rbac_catalog_query(&scope, &members_of_org, &arg, NULL), false);
+		rbac_catalog_close(&scope);
+	}
+	return grants->members;
+}
