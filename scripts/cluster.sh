@@ -116,10 +116,11 @@ drop()
     [[ ${dir##*/} == chat_rbac.?????? ]] || fail "not made by \"cluster.sh new\", so not removed: $dir"
     stop
     # servers that an interrupted test has left
-    find "$dir" -name postmaster.pid | while read -r pid_file; do
+    { find "$dir" -name postmaster.pid 2>/dev/null || true; } | while read -r pid_file; do
         "${as_server[@]}" "$bindir/pg_ctl" -D "${pid_file%/*}" -m immediate -w stop >/dev/null 2>&1 || true
     done
-    rm -rf "$dir"
+    # a process that was just told to end may still write
+    rm -rf "$dir" 2>/dev/null || { sleep 1; rm -rf "$dir"; }
 }
 
 command=${1:-}

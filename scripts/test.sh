@@ -69,7 +69,8 @@ clean_up()
 }
 trap clean_up EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+trap 'exit 143' TERM
+trap 'exit 129' HUP
 
 # Run a command with the runner's time limit, its output to $log and its exit
 # status to $status.  In the background, because only "wait" heeds signals.

@@ -26,6 +26,8 @@ PG_FUNCTION_INFO_V1(chat_rbac_org_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_member_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_unit_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_members_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_in_org_scope);
+PG_FUNCTION_INFO_V1(chat_rbac_in_org_scope_int4);
 PG_FUNCTION_INFO_V1(chat_rbac_in_unit_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_in_unit_scope_int4);
 PG_FUNCTION_INFO_V1(chat_rbac_in_scope);
@@ -153,6 +155,32 @@ chat_rbac_members_scope(PG_FUNCTION_ARGS)
 }
 
 /* ---- tests ---- */
+
+static inline bool
+in_org_scope(FunctionCallInfo fcinfo, int64 org)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+
+	return check->grants != NULL && check->grants->org == org &&
+		scope_of(check, fcinfo, 1, false)->org_wide;
+}
+
+/*
+ * chat_rbac.in_org_scope(org bigint, permset, relation text) -> boolean
+ *		Is any of the permissions granted, with the relation, in the whole org,
+ *		and is that the row's org?
+ */
+Datum
+chat_rbac_in_org_scope(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(in_org_scope(fcinfo, PG_GETARG_INT64(0)));
+}
+
+Datum
+chat_rbac_in_org_scope_int4(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(in_org_scope(fcinfo, PG_GETARG_INT32(0)));
+}
 
 /* Memory for what a call site knows of its unit arguments. */
 static RbacUnitArgument *

@@ -6,7 +6,7 @@
  * A test "in_…(column, what)" is O(1) in C, but opaque.  Its support function
  * offers "column = ANY (…_scope(what))" as an index condition and asks for that
  * clause's selectivity, so that statistics count.  The planner evaluates the
- * STABLE array function when it estimates, for whoever plans; the plan keeps
+ * STABLE …_scope function when it estimates, for whoever plans; the plan keeps
  * the call, not its result, and stays right for whoever runs it.
  *
  * Support functions never raise an error and decline whatever they do not
@@ -36,6 +36,7 @@
 /* Of a longer array, so many elements are asked about and the rest is scaled. */
 #define SELECTIVITY_SAMPLE	100
 
+PG_FUNCTION_INFO_V1(chat_rbac_in_org_scope_support);
 PG_FUNCTION_INFO_V1(chat_rbac_in_array_support);
 PG_FUNCTION_INFO_V1(chat_rbac_in_scope_support);
 
@@ -58,6 +59,21 @@ call_of(const char *name, List *args)
 		return NULL;
 	return (Expr *) makeFuncExpr(function, get_func_rettype(function), args,
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/* The operator key = bigint; InvalidOid for types that have none here. */
+static Oid
+equal_operator(Node *key)
+{
+	switch (exprType(key))
+	{
+		case INT8OID:
+			return INT8_EQUAL_OPERATOR;
+		case INT4OID:
+			return INT48_EQUAL_OPERATOR;
+		default:
+			return InvalidOid;
+	}
 }
 
 /*
@@ -95,11 +111,8 @@ array_clause(Oid function, List *args, bool *lossy)
 		return NULL;
 
 	clause = makeNode(ScalarArrayOpExpr);
-	if (exprType(key) == INT8OID)
-		clause->opno = INT8_EQUAL_OPERATOR;
-	else if (exprType(key) == INT4OID)
-		clause->opno = INT48_EQUAL_OPERATOR;
-	else
+	clause->opno = equal_operator(key);
+	if (!OidIsValid(clause->opno))
 		return NULL;
 	clause->opfuncid = get_opcode(clause->opno);
 	clause->useOr = true;
@@ -149,19 +162,25 @@ earlier_columns_fixed(SupportRequestIndexCondition *req)
 	return true;
 }
 
+/* Can the index be asked for "the column operator value"? */
+static bool
+index_takes(SupportRequestIndexCondition *req, Oid operator, Node *value)
+{
+	return req->indexarg == 0 && op_in_opfamily(operator, req->opfamily) &&
+		is_pseudo_constant_for_index(req->root, value, req->index);
+}
+
 static List *
-index_condition(SupportRequestIndexCondition *req)
+array_condition(SupportRequestIndexCondition *req)
 {
 	FuncExpr   *call = (FuncExpr *) req->node;
 	ScalarArrayOpExpr *clause;
 	bool		lossy;
 
-	if (!IsA(call, FuncExpr) || req->indexarg != 0 || !req->index->amsearcharray ||
-		!earlier_columns_fixed(req))
+	if (!IsA(call, FuncExpr) || !req->index->amsearcharray || !earlier_columns_fixed(req))
 		return NIL;
 	clause = (ScalarArrayOpExpr *) array_clause(call->funcid, call->args, &lossy);
-	if (clause == NULL || !op_in_opfamily(clause->opno, req->opfamily) ||
-		!is_pseudo_constant_for_index(req->root, (Node *) lsecond(clause->args), req->index))
+	if (clause == NULL || !index_takes(req, clause->opno, (Node *) lsecond(clause->args)))
 		return NIL;
 	req->lossy = lossy;
 	return list_make1(clause);
@@ -217,10 +236,70 @@ chat_rbac_in_array_support(PG_FUNCTION_ARGS)
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 
 	if (IsA(request, SupportRequestIndexCondition))
-		PG_RETURN_POINTER(index_condition((SupportRequestIndexCondition *) request));
+		PG_RETURN_POINTER(array_condition((SupportRequestIndexCondition *) request));
 	if (IsA(request, SupportRequestSelectivity) &&
 		array_selectivity((SupportRequestSelectivity *) request))
 		PG_RETURN_POINTER(request);
+	PG_RETURN_POINTER(NULL);
+}
+
+/*
+ * 1 if the scalar function name(args) says now that something is granted, 0 if
+ * it is NULL; -1 if there is no such function.
+ */
+static Selectivity
+granted_selectivity(PlannerInfo * root, const char *name, List *args)
+{
+	Expr	   *call = call_of(name, args);
+	Node	   *value;
+
+	if (call == NULL)
+		return -1.0;
+	value = estimate_expression_value(root, (Node *) call);
+	return IsA(value, Const) && ((Const *) value)->constisnull ? 0.0 : 1.0;
+}
+
+/*
+ * chat_rbac.in_org_scope_support(internal) -> internal
+ *		The index condition is org = org_scope(…).  The selectivity is that among
+ *		rows of the asker's org: the policy on the org stands beside it, and has
+ *		counted the org already.
+ */
+Datum
+chat_rbac_in_org_scope_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (IsA(request, SupportRequestIndexCondition))
+	{
+		SupportRequestIndexCondition *req = (SupportRequestIndexCondition *) request;
+		FuncExpr   *call = (FuncExpr *) req->node;
+		Expr	   *org;
+		Oid			operator;
+
+		if (!IsA(call, FuncExpr) || list_length(call->args) != 3)
+			PG_RETURN_POINTER(NULL);
+		org = call_of("org_scope", list_copy_tail(call->args, 1));
+		operator = equal_operator((Node *) linitial(call->args));
+		if (org == NULL || !OidIsValid(operator) || !index_takes(req, operator, (Node *) org))
+			PG_RETURN_POINTER(NULL);
+		req->lossy = false;
+		org = make_opclause(operator, BOOLOID, false, (Expr *) linitial(call->args), org,
+							InvalidOid, InvalidOid);
+		set_opfuncid((OpExpr *) org);
+		PG_RETURN_POINTER(list_make1(org));
+	}
+	if (IsA(request, SupportRequestSelectivity))
+	{
+		SupportRequestSelectivity *req = (SupportRequestSelectivity *) request;
+
+		if (list_length(req->args) == 3)
+		{
+			req->selectivity = granted_selectivity(req->root, "org_scope", list_copy_tail(req->args, 1));
+			if (req->selectivity >= 0)
+				PG_RETURN_POINTER(req);
+		}
+	}
 	PG_RETURN_POINTER(NULL);
 }
 
@@ -233,16 +312,11 @@ Datum
 chat_rbac_in_scope_support(PG_FUNCTION_ARGS)
 {
 	SupportRequestSelectivity *req = (SupportRequestSelectivity *) PG_GETARG_POINTER(0);
-	Expr	   *call;
-	Node	   *value;
 
 	if (!IsA(req, SupportRequestSelectivity) || list_length(req->args) < 2)
 		PG_RETURN_POINTER(NULL);
-	call = call_of("member_scope", list_make3(linitial(req->args), lsecond(req->args),
-											  makeBoolConst(false, false)));
-	if (call == NULL)
-		PG_RETURN_POINTER(NULL);
-	value = estimate_expression_value(req->root, (Node *) call);
-	req->selectivity = IsA(value, Const) && ((Const *) value)->constisnull ? 0.0 : 1.0;
-	PG_RETURN_POINTER(req);
+	req->selectivity = granted_selectivity(req->root, "member_scope",
+										   list_make3(linitial(req->args), lsecond(req->args),
+													  makeBoolConst(false, false)));
+	PG_RETURN_POINTER(req->selectivity < 0 ? NULL : req);
 }

@@ -7,6 +7,11 @@
  * COST is what they take beside int8eq, by instructions counted.
  */
 
+CREATE FUNCTION chat_rbac.in_org_scope_support(internal) RETURNS internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1
+AS 'MODULE_PATHNAME', 'chat_rbac_in_org_scope_support';
+COMMENT ON FUNCTION chat_rbac.in_org_scope_support(internal) IS 'Planner support of in_org_scope: its index condition and selectivity.';
+
 CREATE FUNCTION chat_rbac.in_array_support(internal) RETURNS internal
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'chat_rbac_in_array_support';
@@ -41,6 +46,18 @@ CREATE FUNCTION chat_rbac.link_scope(permissions chat_rbac.permset, relation tex
 LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'chat_rbac_link_scope';
 COMMENT ON FUNCTION chat_rbac.link_scope(chat_rbac.permset, text, regclass, boolean) IS 'Keys of the rows of a protected table for which a relation told by another table holds, if any of the permissions is granted with it (or_all: or for every row); else none.';
+
+CREATE FUNCTION chat_rbac.in_org_scope(org bigint, permissions chat_rbac.permset, relation text) RETURNS boolean
+LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 3
+SUPPORT chat_rbac.in_org_scope_support
+AS 'MODULE_PATHNAME', 'chat_rbac_in_org_scope';
+COMMENT ON FUNCTION chat_rbac.in_org_scope(bigint, chat_rbac.permset, text) IS 'org = org_scope(permissions, relation). Its selectivity is that among rows of the current org.';
+
+CREATE FUNCTION chat_rbac.in_org_scope(org integer, permissions chat_rbac.permset, relation text) RETURNS boolean
+LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 3
+SUPPORT chat_rbac.in_org_scope_support
+AS 'MODULE_PATHNAME', 'chat_rbac_in_org_scope_int4';
+COMMENT ON FUNCTION chat_rbac.in_org_scope(integer, chat_rbac.permset, text) IS 'org = org_scope(permissions, relation). Its selectivity is that among rows of the current org.';
 
 CREATE FUNCTION chat_rbac.in_unit_scope(key bigint, permissions chat_rbac.permset, relation text, kind text) RETURNS boolean
 LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 3

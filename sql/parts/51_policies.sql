@@ -9,7 +9,7 @@ DECLARE
 	what text := format('%L::chat_rbac.permset, %L', '{' || permission || '}', relname);
 	kinds text := format('%L::text[]', ARRAY(SELECT jsonb_object_keys(spec -> 'units')));
 	columns text := (SELECT string_agg(prefix || quote_ident(u.value), ', ') FROM jsonb_each_text(spec -> 'units') AS u);
-	org_wide text := format('%s%I = chat_rbac.org_scope(%s)', prefix, spec ->> 'org', what);
+	org_wide text := format('chat_rbac.in_org_scope(%s%I, %s)', prefix, spec ->> 'org', what);
 	in_scope text := format('chat_rbac.in_scope(%s, %s, %s)', what, kinds, columns);
 	or_all text := (columns IS NULL)::text;	-- without unit columns, permissions for every row come by the relation too
 	tests text[] := '{}';
@@ -67,7 +67,7 @@ DECLARE
 BEGIN
 	IF parent IS NULL THEN
 		RETURN (SELECT string_agg(arm, E'\n OR ') FROM (
-			SELECT format('%s%I = chat_rbac.org_scope(%s)', prefix, spec ->> 'org', what) AS arm
+			SELECT format('chat_rbac.in_org_scope(%s%I, %s)', prefix, spec ->> 'org', what) AS arm
 			UNION ALL
 			SELECT chat_rbac.policy_relation_arm(relation, spec, permission, r, prefix)
 			FROM jsonb_object_keys(spec -> 'relations') AS r
@@ -113,7 +113,7 @@ BEGIN
 
 	/* who sees every parent of the org sees every child of it */
 	IF parent ? 'org' AND NOT parent_spec ? 'parent' THEN
-		SELECT string_agg(format('%I = chat_rbac.org_scope(%L::chat_rbac.permset, ''all'')', spec ->> 'org', '{' || p || '}'), ' AND ')
+		SELECT string_agg(format('chat_rbac.in_org_scope(%I, %L::chat_rbac.permset, ''all'')', spec ->> 'org', '{' || p || '}'), ' AND ')
 		INTO org_wide
 		FROM unnest(ARRAY[coalesce(parent_spec ->> 'view', (parent_spec ->> 'resource') || '.view'), spec ->> 'view']) AS p
 		WHERE p IS NOT NULL;

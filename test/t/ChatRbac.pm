@@ -193,13 +193,13 @@ sub digest_sql
 {
 	my (%where) = @_;
 
-	return join(
+	return 'SELECT * FROM (' . join(
 		' UNION ALL ',
 		map {
 			"SELECT '$_', count(*), md5(string_agg(x.org_id || '/' || x.id, ',' ORDER BY x.org_id, x.id))"
 			  . " FROM inbox.$_ AS x"
 			  . ($where{$_} ? " WHERE $where{$_}" : '')
-		} qw(conversation message customer task));
+		} qw(conversation customer message task)) . ') AS t (name) ORDER BY name';
 }
 
 # Its result where a member sees what he should; asked once as superuser.
