@@ -19,6 +19,7 @@
 
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 /* A user can ask about any number of permissions; an entry remembers this many. */
 #define SCOPES_MAX	256
@@ -237,13 +238,97 @@ release_check(void *arg)
 }
 
 /*
+ * A query's hold on grants.  All call sites of one execution share its memory
+ * context, in which the hold lives; PL/pgSQL's simple expressions share one for
+ * a transaction, in which the marks tell one statement from the next.
+ */
+typedef struct QueryHold
+{
+	MemoryContext context;
+	TimestampTz statement;
+	SubTransactionId subxact;
+	CommandId	command;
+	RbacGrants *grants;			/* pinned; NULL if none yet */
+	struct QueryHold *next;
+	MemoryContextCallback release;
+} QueryHold;
+
+static QueryHold *holds = NULL;
+
+static void
+release_hold(void *arg)
+{
+	QueryHold  *hold = (QueryHold *) arg;
+	QueryHold **link = &holds;
+
+	while (*link != hold)
+		link = &(*link)->next;
+	*link = hold->next;
+	if (hold->grants != NULL)
+		rbac_grants_unpin(hold->grants);
+}
+
+static QueryHold *
+query_hold(MemoryContext context)
+{
+	QueryHold  *hold;
+
+	for (hold = holds; hold != NULL; hold = hold->next)
+	{
+		if (hold->context == context)
+			return hold;
+	}
+	hold = MemoryContextAllocZero(context, sizeof(QueryHold));
+	hold->context = context;
+	hold->release.func = release_hold;
+	hold->release.arg = hold;
+	MemoryContextRegisterResetCallback(context, &hold->release);
+	hold->next = holds;
+	holds = hold;
+	return hold;
+}
+
+/*
+ * The asker's grants, pinned.  A query answers from the grants that its first
+ * check found, all through: never from some of before and some of after a
+ * change.
+ */
+static RbacGrants *
+pin_for_query(MemoryContext context, const RbacIdentity *identity)
+{
+	const char *active_roles = rbac_identity_active_roles();
+	QueryHold  *hold = query_hold(context);
+	CommandId	command = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
+
+	if (hold->grants == NULL ||
+		hold->statement != rbac_now() ||
+		hold->subxact != GetCurrentSubTransactionId() ||
+		hold->command != command ||
+		memcmp(&hold->grants->identity, identity, sizeof(RbacIdentity)) != 0 ||
+		strcmp(hold->grants->active_roles, active_roles) != 0)
+	{
+		RbacGrants *grants = rbac_grants_pin(identity, active_roles);
+
+		if (hold->grants != NULL)
+			rbac_grants_unpin(hold->grants);
+		hold->grants = grants;
+		hold->statement = rbac_now();
+		hold->subxact = GetCurrentSubTransactionId();
+		hold->command = command;
+	}
+	hold->grants->pins++;
+	return hold->grants;
+}
+
+/*
  * rbac_authz_renew
  *		Bind a call site to the grants of who asks now.  check->grants is NULL
- *		for nobody and for an inactive member.  May throw, never by reason of a
- *		row: the call's arguments are not looked at.
+ *		for nobody, for an inactive member and, unless the call site may follow,
+ *		for somebody else than before.  May throw, never by reason of a row: the
+ *		call's arguments are not looked at.
  */
 RbacCheck *
-rbac_authz_renew(FmgrInfo *flinfo)
+rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 {
 	RbacCheck  *check = (RbacCheck *) flinfo->fn_extra;
 	RbacIdentity identity;
@@ -267,12 +352,23 @@ rbac_authz_renew(FmgrInfo *flinfo)
 	if (check->linked_context != NULL)
 		MemoryContextReset(check->linked_context);
 
+	/*
+	 * PL/pgSQL's simple expressions are no running query: they live for the
+	 * transaction
+	 */
 	rbac_identity_get(&identity);
-	grants = rbac_grants_pin(&identity, rbac_identity_active_roles());
-	if (grants->standing == RBAC_ACTIVE)
-		check->grants = grants;
-	else
-		rbac_grants_unpin(grants);
+	if (!check->used || follow || MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
+		check->identity = identity;
+	check->used = true;
+
+	if (memcmp(&check->identity, &identity, sizeof(RbacIdentity)) == 0)
+	{
+		grants = pin_for_query(flinfo->fn_mcxt, &identity);
+		if (grants->standing == RBAC_ACTIVE)
+			check->grants = grants;
+		else
+			rbac_grants_unpin(grants);
+	}
 	rbac_stamp_take(&check->stamp);
 	return check;
 }

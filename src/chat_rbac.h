@@ -44,6 +44,16 @@ extern void rbac_inval_init(void);
 extern void rbac_inval_watch(Oid proxy);
 extern uint64 rbac_inval_accept(void);
 
+/*
+ * When grants are looked at: at the start of the client's statement, or of the
+ * transaction, where a procedure began one since.
+ */
+static inline TimestampTz
+rbac_now(void)
+{
+	return Max(GetCurrentStatementStartTimestamp(), GetCurrentTransactionStartTimestamp());
+}
+
 /* ---- catalog.c: our tables, read under a fresh snapshot as their owner ---- */
 
 /* A query whose plan is kept for the backend's life. */
@@ -256,6 +266,8 @@ typedef struct RbacUnitArgument
 typedef struct RbacCheck
 {
 	RbacStamp	stamp;
+	bool		used;			/* has been for: */
+	RbacIdentity identity;
 	RbacGrants *grants;			/* pinned; NULL: nobody, or inactive */
 	const RbacScope *scope;		/* NULL until asked for, or if it may vary */
 	bool		bound;			/* units are looked up, and cannot vary */
@@ -265,7 +277,7 @@ typedef struct RbacCheck
 	MemoryContextCallback release;
 } RbacCheck;
 
-extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo);
+extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 										 const char *relation, int relation_len,
 										 bool or_all, MemoryContext overflow);
@@ -278,6 +290,11 @@ extern bool rbac_authz_reaches_person(RbacGrants *grants, const RbacScope *scope
 									  int64 person, int nunits, const int *kinds,
 									  const int64 *keys);
 
+/*
+ * The asker's grants, for a call site that answers for one identity only: when
+ * the session becomes somebody else under a running query (an open cursor), it
+ * denies.  What was read by then, by an index condition say, was the former's.
+ */
 static inline RbacCheck *
 rbac_authz_check(FmgrInfo *flinfo)
 {
@@ -285,7 +302,18 @@ rbac_authz_check(FmgrInfo *flinfo)
 
 	if (likely(check != NULL && rbac_stamp_holds(&check->stamp)))
 		return check;
-	return rbac_authz_renew(flinfo);
+	return rbac_authz_renew(flinfo, false);
+}
+
+/* The same for functions that tell who asks. */
+static inline RbacCheck *
+rbac_authz_follow(FmgrInfo *flinfo)
+{
+	RbacCheck  *check = (RbacCheck *) flinfo->fn_extra;
+
+	if (likely(check != NULL && rbac_stamp_holds(&check->stamp)))
+		return check;
+	return rbac_authz_renew(flinfo, true);
 }
 
 /* ---- permission_io.c, permset_io.c: SQL values from and to the pure layer ---- */

@@ -600,7 +600,7 @@ rbac_compile_people(RbacGrants *grants, RbacReach *reach)
 
 		args[0] = Int64GetDatum(grants->org);
 		args[1] = Int64GetDatum(reach->unit_id);
-		args[2] = TimestampTzGetDatum(GetCurrentStatementStartTimestamp());
+		args[2] = TimestampTzGetDatum(rbac_now());
 		rbac_catalog_open(&scope);
 		reach->people = idset_of_result(grants, rbac_catalog_query(&scope, &people_below, args, NULL), true);
 		rbac_catalog_close(&scope);

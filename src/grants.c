@@ -91,7 +91,7 @@ build_grants(const RbacIdentity *identity, const char *active_roles)
 	grants->active_roles = MemoryContextStrdup(context, active_roles);
 	grants->standing = RBAC_NOBODY;
 	grants->generation = rbac_inval_accept();
-	grants->made_at = GetCurrentStatementStartTimestamp();
+	grants->made_at = rbac_now();
 	grants->valid_until = DT_NOEND;
 	rbac_compile_grants(grants);
 	stats.builds++;
@@ -103,7 +103,7 @@ build_grants(const RbacIdentity *identity, const char *active_roles)
 static bool
 still_good(const RbacGrants *grants, const char *active_roles, uint64 generation)
 {
-	TimestampTz now = GetCurrentStatementStartTimestamp();
+	TimestampTz now = rbac_now();
 
 	return grants->generation == generation &&
 		now >= grants->made_at && now < grants->valid_until &&

@@ -42,7 +42,7 @@ result_row(FunctionCallInfo fcinfo)
 Datum
 chat_rbac_current_roles(PG_FUNCTION_ARGS)
 {
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacCheck  *check = rbac_authz_follow(fcinfo->flinfo);
 
 	if (check->grants == NULL)
 		PG_RETURN_NULL();

@@ -66,7 +66,7 @@ idset_to_array(const RbacIdSet *set)
 Datum
 chat_rbac_current_org(PG_FUNCTION_ARGS)
 {
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacCheck  *check = rbac_authz_follow(fcinfo->flinfo);
 
 	if (check->grants == NULL)
 		PG_RETURN_NULL();
@@ -77,7 +77,7 @@ chat_rbac_current_org(PG_FUNCTION_ARGS)
 Datum
 chat_rbac_current_member(PG_FUNCTION_ARGS)
 {
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacCheck  *check = rbac_authz_follow(fcinfo->flinfo);
 
 	if (check->grants == NULL)
 		PG_RETURN_NULL();

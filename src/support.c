@@ -248,7 +248,7 @@ chat_rbac_in_array_support(PG_FUNCTION_ARGS)
  * it is NULL; -1 if there is no such function.
  */
 static Selectivity
-granted_selectivity(PlannerInfo * root, const char *name, List *args)
+granted_selectivity(PlannerInfo *root, const char *name, List *args)
 {
 	Expr	   *call = call_of(name, args);
 	Node	   *value;

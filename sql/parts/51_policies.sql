@@ -174,6 +174,46 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.drop_policies(regclass) IS 'Internal to protect() and unprotect(): drops the policies that are named chat_rbac_….';
 
+CREATE FUNCTION chat_rbac.make_policies(relation regclass, spec jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	resource text := spec ->> 'resource';
+	part regclass;
+	child regclass;
+	child_spec jsonb;
+BEGIN
+	/* rows of a partition or child are reached through this table only */
+	FOR part IN SELECT relid FROM pg_partition_tree(relation)
+		UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = relation
+		UNION SELECT relation LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+	END LOOP;
+
+	PERFORM chat_rbac.drop_policies(relation);
+	IF spec ? 'org' THEN
+		EXECUTE format('CREATE POLICY chat_rbac_org ON %s AS RESTRICTIVE USING (%I = chat_rbac.current_org())',
+			relation, spec ->> 'org');
+	END IF;
+	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s)',
+		relation, chat_rbac.policy_view_condition(relation, spec));
+	EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (%s)',
+		relation, chat_rbac.policy_condition(relation, spec, (resource || '.create')::chat_rbac.permission));
+	EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s)',
+		relation, chat_rbac.policy_condition(relation, spec, (resource || '.edit')::chat_rbac.permission));
+	EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)',
+		relation, chat_rbac.policy_condition(relation, spec, (resource || '.delete')::chat_rbac.permission));
+
+	/* conditions of children repeat those of their parent */
+	FOR child, child_spec IN SELECT p.relation, p.spec FROM chat_rbac.protection p
+		WHERE to_regclass(p.spec #>> '{parent,table}') = make_policies.relation LOOP
+		PERFORM chat_rbac.make_policies(child, child_spec);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.make_policies(regclass, jsonb) IS 'Internal to protect(): makes the policies of a table anew from its checked specification, and those of its children.';
+
 CREATE FUNCTION chat_rbac.protect(relation regclass, spec jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -181,7 +221,6 @@ AS $$
 DECLARE
 	class pg_class;
 	checked jsonb;
-	part regclass;
 	other text;
 	hint record;
 BEGIN
@@ -189,7 +228,7 @@ BEGIN
 		RAISE EXCEPTION 'protect() needs a table and a specification' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	SELECT * INTO class FROM pg_class WHERE oid = relation;
-	IF class.relkind NOT IN ('r', 'p') THEN
+	IF class.relkind IS NULL OR class.relkind NOT IN ('r', 'p') THEN
 		RAISE EXCEPTION '"%" is not a table', relation USING ERRCODE = 'wrong_object_type';
 	ELSIF class.relispartition THEN
 		RAISE EXCEPTION 'table % is a partition', relation
@@ -199,33 +238,21 @@ BEGIN
 	ELSIF NOT pg_has_role(class.relowner, 'USAGE') THEN
 		RAISE EXCEPTION 'must be owner of table %', relation USING ERRCODE = 'insufficient_privilege';
 	END IF;
+
+	/* one at a time, and no table that this one leans on may change meanwhile */
 	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
+	FOR other IN SELECT DISTINCT t.oid::regclass::text
+		FROM jsonb_path_query(spec, '$.** ? (@.type() == "object").table ? (@.type() == "string")') AS j
+		JOIN pg_class t ON t.oid = to_regclass(j #>> '{}')
+		WHERE t.relkind IN ('r', 'p') AND t.oid <> relation LOOP
+		EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', other);
+	END LOOP;
 
 	checked := chat_rbac.spec_check(relation, spec);
 	DELETE FROM chat_rbac.protection p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation);
 	INSERT INTO chat_rbac.protection AS p (relation, spec) VALUES (protect.relation, checked)
 	ON CONFLICT ON CONSTRAINT protection_pkey DO UPDATE SET spec = EXCLUDED.spec;
-
-	/* rows of a partition or child are reached through this table only */
-	FOR part IN SELECT relid FROM pg_partition_tree(relation) WHERE relid <> relation
-		UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = relation LOOP
-		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
-	END LOOP;
-
-	EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', relation);
-	PERFORM chat_rbac.drop_policies(relation);
-	IF checked ? 'org' THEN
-		EXECUTE format('CREATE POLICY chat_rbac_org ON %s AS RESTRICTIVE USING (%I = chat_rbac.current_org())',
-			relation, checked ->> 'org');
-	END IF;
-	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s)',
-		relation, chat_rbac.policy_view_condition(relation, checked));
-	EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (%s)',
-		relation, chat_rbac.policy_condition(relation, checked, ((checked ->> 'resource') || '.create')::chat_rbac.permission));
-	EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s)',
-		relation, chat_rbac.policy_condition(relation, checked, ((checked ->> 'resource') || '.edit')::chat_rbac.permission));
-	EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)',
-		relation, chat_rbac.policy_condition(relation, checked, ((checked ->> 'resource') || '.delete')::chat_rbac.permission));
+	PERFORM chat_rbac.make_policies(relation, checked);
 
 	FOR other IN SELECT p.polname FROM pg_policy p
 		WHERE p.polrelid = relation AND p.polpermissive AND p.polname NOT LIKE 'chat\_rbac\_%' LOOP
@@ -252,6 +279,7 @@ BEGIN
 	ELSIF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = relation), 'USAGE') THEN
 		RAISE EXCEPTION 'must be owner of table %', relation USING ERRCODE = 'insufficient_privilege';
 	END IF;
+	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
 	SELECT string_agg(p.relation::text, ', ') INTO dependant FROM chat_rbac.protection p
 	WHERE (p.spec #>> '{parent,table}') = unprotect.relation::text
 		OR EXISTS (SELECT FROM jsonb_each(p.spec -> 'relations') AS r

@@ -500,6 +500,10 @@ SELECT o, m, 1000 * o + 1 + model.dice(120, 'role', s), CASE WHEN model.dice(8, 
        (ARRAY['(,)', '(,)', '(,)', '[-infinity,infinity)', '[2020-01-01,)', '[2020-01-01,2021-01-01)', '[2999-01-01,)', '(,2020-01-01)'])[1 + model.dice(8, 'valid', s)]::tstzrange
   FROM (SELECT o, m, o || ' ' || m || ' ' || n FROM generate_series(1, 2) o, generate_series(1, 150) m, generate_series(0, 2) n
          WHERE model.dice(3, 'grants', m || ' ' || n) > 0 OR n = 0) v (o, m, s);
+-- beside a grant in force, one that is over or to come
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, valid)
+SELECT org_id, member_id, 1000 * org_id + 1 + model.dice(120, 'beside', grant_id::text), unit_id, CASE WHEN grant_id % 2 = 0 THEN '[2020-01-01,2021-01-01)' ELSE '[2999-01-01,)' END::tstzrange
+  FROM chat_rbac.role_grant WHERE upper_inf(valid) AND member_id % 3 = 0;
 SELECT model.recompute();
 -- what a member may name in active_roles: roles that some grant of theirs leads to
 CREATE FUNCTION model.some_roles(o bigint, m bigint, how_many int) RETURNS text[] LANGUAGE sql AS $$
