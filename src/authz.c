@@ -17,12 +17,14 @@
  */
 #include "chat_rbac.h"
 
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 /* A user can ask about any number of permissions; an entry remembers this many. */
-#define SCOPES_MAX	256
+#define SCOPES_MAX		256
+#define SCOPE_BYTES_MAX	1024	/* of the permissions in one question */
 
 /* ---- the decision ---- */
 
@@ -88,7 +90,8 @@ rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 				 const char *relation, int relation_len, bool or_all,
 				 MemoryContext overflow)
 {
-	bool		remember = grants->nscopes < SCOPES_MAX;
+	bool		remember = grants->nscopes < SCOPES_MAX &&
+	relation_len <= RBAC_PART_MAX && wanted->size <= SCOPE_BYTES_MAX;
 	MemoryContext context = remember ? grants->context : overflow;
 	RbacScope  *scope;
 	char	   *bytes;
@@ -245,6 +248,7 @@ release_check(void *arg)
 typedef struct QueryHold
 {
 	MemoryContext context;
+	RbacIdentity identity;		/* for whom the query runs */
 	TimestampTz statement;
 	SubTransactionId subxact;
 	CommandId	command;
@@ -268,8 +272,9 @@ release_hold(void *arg)
 		rbac_grants_unpin(hold->grants);
 }
 
+/* The hold of a context; a new one is the given identity's. */
 static QueryHold *
-query_hold(MemoryContext context)
+query_hold(MemoryContext context, const RbacIdentity *identity)
 {
 	QueryHold  *hold;
 
@@ -280,6 +285,7 @@ query_hold(MemoryContext context)
 	}
 	hold = MemoryContextAllocZero(context, sizeof(QueryHold));
 	hold->context = context;
+	hold->identity = *identity;
 	hold->release.func = release_hold;
 	hold->release.arg = hold;
 	MemoryContextRegisterResetCallback(context, &hold->release);
@@ -294,10 +300,9 @@ query_hold(MemoryContext context)
  * change.
  */
 static RbacGrants *
-pin_for_query(MemoryContext context, const RbacIdentity *identity)
+pin_for_query(QueryHold *hold, const RbacIdentity *identity)
 {
 	const char *active_roles = rbac_identity_active_roles();
-	QueryHold  *hold = query_hold(context);
 	CommandId	command = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
 
 	if (hold->grants == NULL ||
@@ -332,6 +337,7 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 {
 	RbacCheck  *check = (RbacCheck *) flinfo->fn_extra;
 	RbacIdentity identity;
+	QueryHold  *hold;
 	RbacGrants *grants;
 
 	if (check == NULL)
@@ -352,18 +358,14 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 	if (check->linked_context != NULL)
 		MemoryContextReset(check->linked_context);
 
-	/*
-	 * PL/pgSQL's simple expressions are no running query: they live for the
-	 * transaction
-	 */
 	rbac_identity_get(&identity);
-	if (!check->used || follow || MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
-		check->identity = identity;
-	check->used = true;
-
-	if (memcmp(&check->identity, &identity, sizeof(RbacIdentity)) == 0)
+	hold = query_hold(flinfo->fn_mcxt, &identity);
+	/* PL/pgSQL's simple expressions are no running query */
+	if (MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
+		hold->identity = identity;
+	if (follow || memcmp(&hold->identity, &identity, sizeof(RbacIdentity)) == 0)
 	{
-		grants = pin_for_query(flinfo->fn_mcxt, &identity);
+		grants = pin_for_query(hold, &identity);
 		if (grants->standing == RBAC_ACTIVE)
 			check->grants = grants;
 		else
@@ -371,6 +373,28 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 	}
 	rbac_stamp_take(&check->stamp);
 	return check;
+}
+
+/*
+ * Are the arguments from first to last written as constants, as in a policy?
+ * A parameter is none: PL/pgSQL runs one expression with many values.
+ */
+bool
+rbac_authz_arguments_const(FmgrInfo *flinfo, int first, int last)
+{
+	List	   *args;
+
+	if (flinfo->fn_expr == NULL || !IsA(flinfo->fn_expr, FuncExpr))
+		return false;
+	args = ((FuncExpr *) flinfo->fn_expr)->args;
+	if (last >= list_length(args))
+		return false;
+	for (int i = first; i <= last; i++)
+	{
+		if (!IsA(list_nth(args, i), Const))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -384,8 +408,7 @@ rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo, int arg,
 {
 	struct varlena *value = PG_GETARG_VARLENA_PP(arg);
 	text	   *relation = PG_GETARG_TEXT_PP(arg + 1);
-	bool		fixed = get_fn_expr_arg_stable(fcinfo->flinfo, arg) &&
-	get_fn_expr_arg_stable(fcinfo->flinfo, arg + 1);
+	bool		fixed = rbac_authz_arguments_const(fcinfo->flinfo, arg, arg + 1);
 	RbacPermset wanted;
 	const RbacScope *scope;
 

@@ -266,13 +266,13 @@ typedef struct RbacUnitArgument
 typedef struct RbacCheck
 {
 	RbacStamp	stamp;
-	bool		used;			/* has been for: */
-	RbacIdentity identity;
 	RbacGrants *grants;			/* pinned; NULL: nobody, or inactive */
 	const RbacScope *scope;		/* NULL until asked for, or if it may vary */
 	bool		bound;			/* units are looked up, and cannot vary */
 	RbacUnitArgument *units;
 	RbacIdSet  *linked;			/* link.c; NULL until read */
+	CommandId	linked_command; /* when it was */
+	SubTransactionId linked_subxact;
 	MemoryContext linked_context;	/* of linked */
 	MemoryContextCallback release;
 } RbacCheck;
@@ -281,6 +281,7 @@ extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 										 const char *relation, int relation_len,
 										 bool or_all, MemoryContext overflow);
+extern bool rbac_authz_arguments_const(FmgrInfo *flinfo, int first, int last);
 extern const RbacScope *rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo,
 												  int arg, bool or_all);
 extern const RbacIdSet *rbac_authz_keys(RbacGrants *grants, const RbacScope *scope,

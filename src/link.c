@@ -5,17 +5,17 @@
  *
  * A link table ("participating": table, row, member) names the rows that the
  * member takes part in.  It is read as its owner and past its own policies,
- * or two policies would recurse into each other; protect() has checked that
- * who protects owns both.  "linked" (customers of my conversations) holds for
- * the rows that a visible row of another table points to: that table is read
- * as the caller, under its policies.
+ * or two policies would recurse into each other; so the protected table's owner
+ * must have the rights of the link table's.  "linked" (customers of my
+ * conversations) holds for the rows that a visible row of another table points
+ * to: that table is read as the caller, under its policies.
  *
  * Which table and columns is looked up in chat_rbac.protection, never taken
- * from arguments, so a direct call tells no more than the policy would.
+ * from arguments, so a direct call tells no more than the policy would.  Errors
+ * in reading may depend on the arguments, so these must be constants: for
+ * others the answer is no.
  *
- * The ids are read once per statement and snapshot (planning and execution
- * share them) into "chat_rbac links", which lives to the next statement that
- * reads any.  Call sites copy what they keep.
+ * A call site reads the ids once per execution and keeps them.
  *
  *-------------------------------------------------------------------------
  */
@@ -54,21 +54,9 @@ typedef struct LinkPlan
 	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
 } LinkPlan;
 
-/* What was read for the current statement. */
-typedef struct LinkRead
-{
-	LinkKey		key;
-	Oid			reader;
-	Snapshot	snapshot;		/* a copy of its contents */
-	int64	   *ids;
-	int			nids;
-	struct LinkRead *next;
-} LinkRead;
-
 static HTAB *plans = NULL;
-static MemoryContext reads_context = NULL;
-static LinkRead *reads = NULL;
-static RbacStamp reads_stamp;
+static int	reading = 0;		/* link queries that run now: one within
+								 * another */
 
 static RbacQuery link_spec = {
 	"SELECT t.r OPERATOR(pg_catalog.->>) 'table', t.r OPERATOR(pg_catalog.->>) 'row',"
@@ -141,13 +129,11 @@ link_query(LinkPlan *plan)
 			Oid			relid = named_table(table, &plan->key);
 			MemoryContext old;
 
-			/*
-			 * it is read for the protected table's owner, whoever stored the
-			 * specification
-			 */
-			if (!linked &&
-				pg_class_aclcheck(relid, table_owner(plan->key.relid), ACL_SELECT) != ACLCHECK_OK)
-				aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+			if (!linked && !has_privs_of_role(table_owner(plan->key.relid), table_owner(relid)))
+				ereport(ERROR,
+						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						 errmsg("the owner of table \"%s\" does not own link table \"%s\"",
+								get_rel_name(plan->key.relid), get_rel_name(relid))));
 			old = MemoryContextSwitchTo(context);
 			initStringInfo(&buf);
 			appendStringInfo(&buf, "SELECT DISTINCT l.%s::pg_catalog.int8 FROM %s AS l WHERE l.%s IS NOT NULL",
@@ -168,9 +154,12 @@ link_query(LinkPlan *plan)
 	return sql;
 }
 
-/* How to read a link, or NULL if there is no such link. */
-static LinkPlan *
-link_plan(const LinkKey *key)
+/*
+ * How to read a link, as a copy: running it may make others anew.  False if
+ * there is no such link.
+ */
+static bool
+link_plan(const LinkKey *key, LinkPlan *out)
 {
 	LinkPlan   *plan;
 	LinkPlan	fresh = {0};
@@ -187,10 +176,14 @@ link_plan(const LinkKey *key)
 	}
 	plan = hash_search(plans, key, HASH_FIND, NULL);
 	if (plan != NULL && plan->generation == rbac_inval_generation)
-		return plan;
+	{
+		*out = *plan;
+		return true;
+	}
 	if (plan != NULL)
 	{
-		SPI_freeplan(plan->plan);
+		if (reading == 0)		/* else one of these may be running */
+			SPI_freeplan(plan->plan);
 		hash_search(plans, key, HASH_REMOVE, NULL);
 	}
 
@@ -198,7 +191,7 @@ link_plan(const LinkKey *key)
 	fresh.generation = rbac_inval_accept();
 	sql = link_query(&fresh);
 	if (sql == NULL)
-		return NULL;
+		return false;
 	SPI_connect();
 	fresh.plan = SPI_prepare(sql, 2, types);
 	if (fresh.plan == NULL)
@@ -207,46 +200,22 @@ link_plan(const LinkKey *key)
 	SPI_finish();
 	plan = hash_search(plans, key, HASH_ENTER, NULL);
 	*plan = fresh;
-	return plan;
+	*out = fresh;
+	return true;
 }
 
 /* ---- reading ---- */
 
-/* Would both snapshots show the same rows?  For snapshots of one transaction. */
-static bool
-same_snapshot(Snapshot a, Snapshot b)
+/* Run a link's query under the active snapshot; the set is in context. */
+static RbacIdSet *
+read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 {
-	return a->snapshot_type == b->snapshot_type &&
-		a->xmin == b->xmin && a->xmax == b->xmax && a->curcid == b->curcid &&
-		a->xcnt == b->xcnt && a->subxcnt == b->subxcnt &&
-		a->suboverflowed == b->suboverflowed &&
-		a->takenDuringRecovery == b->takenDuringRecovery &&
-		memcmp(a->xip, b->xip, a->xcnt * sizeof(TransactionId)) == 0 &&
-		memcmp(a->subxip, b->subxip, Max(a->subxcnt, 0) * sizeof(TransactionId)) == 0;
-}
-
-/* What same_snapshot compares, copied into the current context. */
-static Snapshot
-copy_snapshot(Snapshot from)
-{
-	Snapshot	copy = palloc(sizeof(SnapshotData));
-
-	*copy = *from;
-	copy->xip = palloc(Max(from->xcnt, 1) * sizeof(TransactionId));
-	memcpy(copy->xip, from->xip, from->xcnt * sizeof(TransactionId));
-	copy->subxip = palloc(Max(from->subxcnt, 1) * sizeof(TransactionId));
-	memcpy(copy->subxip, from->subxip, Max(from->subxcnt, 0) * sizeof(TransactionId));
-	return copy;
-}
-
-/* Run a link's query under the active snapshot; the ids go into context. */
-static void
-read_ids(const LinkPlan *plan, const RbacGrants *grants, LinkRead *result, MemoryContext context)
-{
+	RbacIdSet  *result;
 	Datum		args[2];
+	int64	   *ids;
 	Oid			save_user;
 	int			save_context;
-	int			rc;
+	volatile int rc = 0;
 
 	args[0] = Int64GetDatum(grants->org);
 	args[1] = Int64GetDatum(grants->member);
@@ -255,86 +224,72 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, LinkRead *result, Memor
 		SetUserIdAndSecContext(plan->owner, save_context |
 							   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	SPI_connect();
-	rc = SPI_execute_plan(plan->plan, args, NULL, true, 0);
+	reading++;
+	PG_TRY();
+	{
+		rc = SPI_execute_plan(plan->plan, args, NULL, true, 0);
+	}
+	PG_FINALLY();
+	{
+		reading--;
+	}
+	PG_END_TRY();
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a chat_rbac link query: %s", SPI_result_code_string(rc));
-	result->nids = (int) SPI_processed;
-	result->ids = MemoryContextAllocHuge(context, sizeof(int64) * Max(SPI_processed, 1));
+	ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * Max(SPI_processed, 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
-		result->ids[i] = rbac_catalog_int64(i, 1, NULL);
+		ids[i] = rbac_catalog_int64(i, 1, NULL);
+	result = rbac_compile_idset(context, ids, (int) SPI_processed);
 	SPI_finish();
 	SetUserIdAndSecContext(save_user, save_context);
-}
-
-/*
- * The ids that a relation of a protected table holds for, in this statement
- * and under the active snapshot.  Valid until another is asked for.
- */
-static const LinkRead *
-read_link(const RbacCheck *check, const LinkKey *key)
-{
-	static const LinkRead nothing = {0};
-	Snapshot	snapshot;
-	LinkPlan   *plan;
-	LinkRead   *read;
-	MemoryContext old;
-
-	if (!ActiveSnapshotSet())
-		elog(ERROR, "a chat_rbac relation was tested without a snapshot");
-	snapshot = GetActiveSnapshot();
-	if (reads_context == NULL)
-		reads_context = AllocSetContextCreate(CacheMemoryContext, "chat_rbac links",
-											  ALLOCSET_DEFAULT_SIZES);
-	if (!rbac_stamp_holds(&reads_stamp))
-	{
-		reads = NULL;
-		MemoryContextReset(reads_context);
-		reads_stamp = check->stamp;
-	}
-	for (read = reads; read != NULL; read = read->next)
-	{
-		if (memcmp(&read->key, key, sizeof(LinkKey)) == 0 &&
-			read->reader == GetUserId() && same_snapshot(read->snapshot, snapshot))
-			return read;
-	}
-
-	plan = link_plan(key);
-	if (plan == NULL)
-		return &nothing;
-	old = MemoryContextSwitchTo(reads_context);
-	read = palloc0(sizeof(LinkRead));
-	read->key = *key;
-	read->reader = GetUserId();
-	read->snapshot = copy_snapshot(snapshot);
-	MemoryContextSwitchTo(old);
-	read_ids(plan, check->grants, read, reads_context);
-	read->next = reads;
-	reads = read;
-	return read;
+	return result;
 }
 
 /*
  * The ids for which relation (argument arg + 1) of a protected table (arg + 2)
  * holds, if any of the permissions (arg) is granted with it, or if arg + 3 is
- * true for every row, anywhere.
+ * true for every row, anywhere.  Read when the call site has none of this
+ * command's.
  */
-static const LinkRead *
-granted_link(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
+static const RbacIdSet *
+linked_ids(FunctionCallInfo fcinfo, int arg)
 {
-	static const LinkRead nothing = {0};
+	static const RbacIdSet none = {0, NULL, 0, NULL};
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	CommandId	command = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
+	SubTransactionId subxact = GetCurrentSubTransactionId();
 	const RbacScope *scope;
-	text	   *relation = PG_GETARG_TEXT_PP(arg + 1);
+	text	   *relation;
+	LinkPlan	plan;
 	LinkKey		key;
 
-	if (check->grants == NULL || VARSIZE_ANY_EXHDR(relation) >= RELATION_NAME_SIZE)
-		return &nothing;
+	if (likely(check->linked != NULL &&
+			   check->linked_command == command && check->linked_subxact == subxact))
+		return check->linked;
+	if (check->grants == NULL || command == InvalidCommandId ||
+		!rbac_authz_arguments_const(fcinfo->flinfo, arg, arg + 3))
+		return &none;
+
+	relation = PG_GETARG_TEXT_PP(arg + 1);
 	scope = rbac_authz_argument_scope(check, fcinfo, arg, PG_GETARG_BOOL(arg + 3));
-	if (!scope->org_wide && scope->nreach == 0)
-		return &nothing;
+	if ((!scope->org_wide && scope->nreach == 0) ||
+		VARSIZE_ANY_EXHDR(relation) >= RELATION_NAME_SIZE)
+		return &none;
 	memset(&key, 0, sizeof(key));
 	key.relid = PG_GETARG_OID(arg + 2);
 	memcpy(key.relation, VARDATA_ANY(relation), VARSIZE_ANY_EXHDR(relation));
-	return read_link(check, &key);
+	if (!link_plan(&key, &plan))
+		return &none;
+
+	check->linked = NULL;
+	if (check->linked_context == NULL)
+		check->linked_context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chat_rbac linked ids",
+													  ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(check->linked_context);
+	check->linked = read_ids(&plan, check->grants, check->linked_context);
+	check->linked_command = command;
+	check->linked_subxact = subxact;
+	return check->linked;
 }
 
 /*
@@ -345,36 +300,13 @@ granted_link(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 Datum
 chat_rbac_link_scope(PG_FUNCTION_ARGS)
 {
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-	const LinkRead *read = granted_link(check, fcinfo, 0);
-	Datum	   *values = palloc(sizeof(Datum) * Max(read->nids, 1));
+	const RbacIdSet *set = linked_ids(fcinfo, 0);
+	Datum	   *values = palloc(sizeof(Datum) * Max(set->nids, 1));
 
-	for (int i = 0; i < read->nids; i++)
-		values[i] = Int64GetDatum(read->ids[i]);
-	PG_RETURN_ARRAYTYPE_P(construct_array(values, read->nids, INT8OID, sizeof(int64),
+	for (int i = 0; i < set->nids; i++)
+		values[i] = Int64GetDatum(set->ids[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(values, set->nids, INT8OID, sizeof(int64),
 										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-static bool
-in_link(FunctionCallInfo fcinfo, int64 id)
-{
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-
-	if (unlikely(check->linked == NULL))
-	{
-		const LinkRead *read = granted_link(check, fcinfo, 1);
-		bool		fixed = check->grants == NULL ||
-		(check->scope != NULL && get_fn_expr_arg_stable(fcinfo->flinfo, 3) &&
-		 get_fn_expr_arg_stable(fcinfo->flinfo, 4));
-
-		if (check->linked_context == NULL)
-			check->linked_context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chat_rbac linked ids",
-														  ALLOCSET_SMALL_SIZES);
-		if (!fixed)
-			return rbac_idset_has(rbac_compile_idset(CurrentMemoryContext, read->ids, read->nids), id);
-		check->linked = rbac_compile_idset(check->linked_context, read->ids, read->nids);
-	}
-	return rbac_idset_has(check->linked, id);
 }
 
 /*
@@ -384,11 +316,11 @@ in_link(FunctionCallInfo fcinfo, int64 id)
 Datum
 chat_rbac_in_link(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(in_link(fcinfo, PG_GETARG_INT64(0)));
+	PG_RETURN_BOOL(rbac_idset_has(linked_ids(fcinfo, 1), PG_GETARG_INT64(0)));
 }
 
 Datum
 chat_rbac_in_link_int4(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(in_link(fcinfo, PG_GETARG_INT32(0)));
+	PG_RETURN_BOOL(rbac_idset_has(linked_ids(fcinfo, 1), PG_GETARG_INT32(0)));
 }

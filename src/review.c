@@ -60,12 +60,14 @@ chat_rbac_whoami(PG_FUNCTION_ARGS)
 	static const char *const standings[] = {"nobody", "inactive", "active"};
 	TupleDesc	desc = result_row(fcinfo);
 	RbacIdentity identity;
+	char	   *login;
 	RbacGrants *grants;
 	Datum		values[7] = {0};
 	bool		nulls[7];
 	HeapTuple	row;
 
 	rbac_identity_get(&identity);
+	login = identity.source == RBAC_BY_LOGIN ? GetUserNameFromId(identity.login, true) : NULL;
 	grants = rbac_grants_pin(&identity, rbac_identity_active_roles());
 	memset(nulls, grants->standing == RBAC_NOBODY, sizeof(nulls));
 	nulls[5] = nulls[6] = false;
@@ -80,7 +82,7 @@ chat_rbac_whoami(PG_FUNCTION_ARGS)
 	if (identity.source == RBAC_BY_SETTING)
 		values[5] = CStringGetTextDatum("chat_rbac.identity");
 	else
-		values[5] = CStringGetTextDatum(psprintf("login %s", quote_identifier(GetUserNameFromId(identity.login, false))));
+		values[5] = CStringGetTextDatum(psprintf("login %s", quote_identifier(login ? login : "(dropped)")));
 	values[6] = CStringGetTextDatum(standings[grants->standing]);
 	rbac_grants_unpin(grants);
 

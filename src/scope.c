@@ -36,16 +36,24 @@ PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope_int4);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member_int4);
 
-/*
- * The scope that the arguments ask for; check->grants is not NULL.  or_all is
- * the same in every call of a call site, or the scope is not kept.
- */
+/* The scope that the arguments ask for; check->grants is not NULL. */
 static inline const RbacScope *
 scope_of(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool or_all)
 {
 	if (likely(check->scope != NULL))
 		return check->scope;
 	return rbac_authz_argument_scope(check, fcinfo, arg, or_all);
+}
+
+/* The scope of arguments (permset, relation, or_all). */
+static const RbacScope *
+scope_or_all(RbacCheck *check, FunctionCallInfo fcinfo)
+{
+	const RbacScope *scope = scope_of(check, fcinfo, 0, PG_GETARG_BOOL(2));
+
+	if (check->scope != NULL && !rbac_authz_arguments_const(fcinfo->flinfo, 2, 2))
+		check->scope = NULL;	/* asked anew each time */
+	return scope;
 }
 
 static Datum
@@ -112,7 +120,7 @@ chat_rbac_member_scope(PG_FUNCTION_ARGS)
 
 	if (check->grants == NULL)
 		PG_RETURN_NULL();
-	scope = scope_of(check, fcinfo, 0, PG_GETARG_BOOL(2));
+	scope = scope_or_all(check, fcinfo);
 	if (!scope->org_wide && scope->nreach == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(check->grants->member);
@@ -151,7 +159,7 @@ chat_rbac_members_scope(PG_FUNCTION_ARGS)
 	if (check->grants == NULL)
 		return idset_to_array(&none);
 	return idset_to_array(rbac_authz_people(check->grants,
-											scope_of(check, fcinfo, 0, PG_GETARG_BOOL(2))));
+											scope_or_all(check, fcinfo)));
 }
 
 /* ---- tests ---- */
@@ -206,7 +214,7 @@ in_unit_scope(FunctionCallInfo fcinfo, int64 key)
 
 		unit_arguments(check, fcinfo, 1)->keys =
 			rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
-		check->bound = check->scope != NULL && get_fn_expr_arg_stable(fcinfo->flinfo, 3);
+		check->bound = check->scope != NULL && rbac_authz_arguments_const(fcinfo->flinfo, 3, 3);
 	}
 	return rbac_idset_has(check->units->keys, key);
 }
@@ -230,18 +238,23 @@ chat_rbac_in_unit_scope_int4(PG_FUNCTION_ARGS)
 
 /*
  * Look at the unit arguments of a call: kinds is argument arg, a text[], and
- * what follows it are the columns, one a kind.
+ * what follows it are the columns, one a kind.  False where permissions,
+ * relation or kinds are not constants: what is wrong with them could tell of a
+ * row, so there is no error and no access.
  */
-static void
+static bool
 bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 {
-	const RbacScope *scope = scope_of(check, fcinfo, arg - 2, false);
+	const RbacScope *scope;
 	int			nunits = PG_NARGS() - arg - 1;
 	RbacUnitArgument *units;
 	Datum	   *kinds;
 	bool	   *nulls;
 	int			nkinds;
 
+	if (!rbac_authz_arguments_const(fcinfo->flinfo, arg - 2, arg))
+		return false;
+	scope = scope_of(check, fcinfo, arg - 2, false);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
 					  &kinds, &nulls, &nkinds);
 	if (nkinds != nunits || nunits > RBAC_UNIT_KINDS_MAX || get_fn_expr_variadic(fcinfo->flinfo))
@@ -270,8 +283,8 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 		units[i].kind = rbac_compile_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 		units[i].keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 	}
-	/* a call whose arguments vary binds anew for each row */
-	check->bound = check->scope != NULL && get_fn_expr_arg_stable(fcinfo->flinfo, arg);
+	check->bound = true;
+	return true;
 }
 
 static inline int64
@@ -302,8 +315,8 @@ chat_rbac_in_scope(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(true);
 	if (scope->nreach == 0)
 		PG_RETURN_BOOL(false);
-	if (unlikely(!check->bound))
-		bind_units(check, fcinfo, first - 1);
+	if (unlikely(!check->bound) && !bind_units(check, fcinfo, first - 1))
+		PG_RETURN_BOOL(false);
 	nunits = PG_NARGS() - first;
 	for (int i = 0; i < nunits; i++)
 	{
@@ -342,8 +355,8 @@ in_member_scope(FunctionCallInfo fcinfo, int64 person)
 
 	if (PG_ARGISNULL(3))
 		return false;
-	if (unlikely(!check->bound))
-		bind_units(check, fcinfo, first - 1);
+	if (unlikely(!check->bound) && !bind_units(check, fcinfo, first - 1))
+		return false;
 	for (int i = 0; i < PG_NARGS() - first; i++)
 	{
 		if (PG_ARGISNULL(first + i))

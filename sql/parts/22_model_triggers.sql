@@ -78,6 +78,28 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_max_duration() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.check_max_duration() IS 'Trigger: a grant of a role with max_duration must end in time (SQLSTATE 23514).';
 
+CREATE FUNCTION chat_rbac.check_protection_owner() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	class pg_class;
+BEGIN
+	SELECT c.* INTO class FROM pg_class c
+	WHERE c.oid = CASE TG_OP WHEN 'DELETE' THEN OLD.relation ELSE NEW.relation END;
+	IF FOUND AND (class.relkind NOT IN ('r', 'p') OR NOT pg_has_role(class.relowner, 'USAGE')) OR
+		NOT FOUND AND TG_OP <> 'DELETE' OR
+		TG_OP = 'UPDATE' AND NEW.relation <> OLD.relation
+	THEN
+		RAISE EXCEPTION 'must be owner of table % to protect it', coalesce(class.oid::regclass::text, '(none)')
+			USING ERRCODE = 'insufficient_privilege', HINT = 'Use chat_rbac.protect() and chat_rbac.unprotect().';
+	END IF;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.check_protection_owner() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.check_protection_owner() IS 'Trigger: only the owner of a table may write its specification (SQLSTATE 42501): link tables are read on the owner''s behalf.';
+
 CREATE TRIGGER default_key BEFORE INSERT OR UPDATE ON chat_rbac.unit
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.unit_default_key();
 CREATE TRIGGER refuse_cycle AFTER INSERT OR UPDATE OF org_id, unit_id, parent_id ON chat_rbac.unit
@@ -86,6 +108,8 @@ CREATE TRIGGER refuse_cycle AFTER INSERT OR UPDATE ON chat_rbac.role_inherit
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.refuse_cycle('junior_id', 'senior_id');
 CREATE TRIGGER check_known_permissions BEFORE INSERT OR UPDATE OF permissions ON chat_rbac.role
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_known_permissions();
+CREATE TRIGGER check_owner BEFORE INSERT OR UPDATE OR DELETE ON chat_rbac.protection
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_protection_owner();
 CREATE TRIGGER check_max_duration BEFORE INSERT OR UPDATE ON chat_rbac.role_grant
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_max_duration();
 
@@ -104,5 +128,6 @@ BEGIN
 	END LOOP;
 END
 $$;
+ALTER TABLE chat_rbac.protection ENABLE ALWAYS TRIGGER check_owner;
 ALTER TABLE chat_rbac.unit ENABLE ALWAYS TRIGGER refuse_cycle;
 ALTER TABLE chat_rbac.role_inherit ENABLE ALWAYS TRIGGER refuse_cycle;

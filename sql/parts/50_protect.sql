@@ -86,6 +86,8 @@ BEGIN
 	IF relation IS NULL OR (SELECT relkind FROM pg_class WHERE oid = relation) NOT IN ('r', 'p') THEN
 		PERFORM chat_rbac.spec_error(format('%s: there is no table %s', place, tab),
 			NULL, 'Write the schema too, as in "inbox.conversation".');
+	ELSIF (SELECT relpersistence FROM pg_class WHERE oid = relation) = 't' OR relation::oid < 16384 THEN
+		PERFORM chat_rbac.spec_error(format('%s: %s is a temporary or system table', place, relation));
 	END IF;
 	RETURN relation;
 END
@@ -178,11 +180,11 @@ BEGIN
 	IF value ? 'table' THEN
 		PERFORM chat_rbac.spec_keys(place, value, '{table,row,member,org,key}', '{table,row,member}');
 		other := chat_rbac.spec_table(place, value -> 'table');
-		IF NOT has_table_privilege(owner, other, 'SELECT') THEN
-			RAISE EXCEPTION 'the owner of table % may not read table %', relation, other
+		IF NOT pg_has_role(owner, (SELECT relowner FROM pg_class WHERE oid = other), 'USAGE') THEN
+			RAISE EXCEPTION 'the owner of table % does not own link table %', relation, other
 				USING ERRCODE = 'insufficient_privilege',
-					DETAIL = format('%s reads it on the owner''s behalf.', upper(left(place, 1)) || substr(place, 2)),
-					HINT = format('GRANT SELECT ON %s TO %I;', other, pg_get_userbyid(owner));
+					DETAIL = 'A link table is read as its owner, past its own policies.',
+					HINT = format('ALTER TABLE %s OWNER TO %I;', other, pg_get_userbyid(owner));
 		END IF;
 		RETURN jsonb_strip_nulls(jsonb_build_object(
 			'table', other::text,

@@ -60,7 +60,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	what text := format('%L::chat_rbac.permset, ''all''', '{' || permission || '}');
-	alias text := 'parent' || coalesce(nullif(depth, 0)::text, '');
+	alias text := 'chat_rbac_parent' || coalesce(nullif(depth, 0)::text, '');	-- not the name of a table here
 	parent jsonb := spec -> 'parent';
 	parent_spec jsonb;
 	qualifier text;
@@ -111,8 +111,10 @@ BEGIN
 		visible := chat_rbac.policy_condition(relation, spec, NULL);
 	END IF;
 
-	/* who sees every parent of the org sees every child of it */
-	IF parent ? 'org' AND NOT parent_spec ? 'parent' THEN
+	/* who sees every parent of the org sees every child of it, unless somebody else narrows what parents are seen */
+	IF parent ? 'org' AND NOT parent_spec ? 'parent' AND NOT EXISTS (
+		SELECT FROM pg_policy p WHERE p.polrelid = (parent ->> 'table')::regclass
+			AND NOT p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_')) THEN
 		SELECT string_agg(format('chat_rbac.in_org_scope(%I, %L::chat_rbac.permset, ''all'')', spec ->> 'org', '{' || p || '}'), ' AND ')
 		INTO org_wide
 		FROM unnest(ARRAY[coalesce(parent_spec ->> 'view', (parent_spec ->> 'resource') || '.view'), spec ->> 'view']) AS p
@@ -167,7 +169,7 @@ AS $$
 DECLARE
 	name text;
 BEGIN
-	FOR name IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = relation AND p.polname LIKE 'chat\_rbac\_%' LOOP
+	FOR name IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = relation AND starts_with(p.polname, 'chat_rbac_') LOOP
 		EXECUTE format('DROP POLICY %I ON %s', name, relation);
 	END LOOP;
 END
@@ -185,9 +187,12 @@ DECLARE
 	child_spec jsonb;
 BEGIN
 	/* rows of a partition or child are reached through this table only */
-	FOR part IN SELECT relid FROM pg_partition_tree(relation)
-		UNION SELECT inhrelid FROM pg_inherits WHERE inhparent = relation
-		UNION SELECT relation LOOP
+	FOR part IN
+		WITH RECURSIVE tree (relid) AS (
+			SELECT relation::oid
+			UNION
+			SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid)
+		SELECT relid FROM tree LOOP
 		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
 	END LOOP;
 
@@ -207,7 +212,7 @@ BEGIN
 
 	/* conditions of children repeat those of their parent */
 	FOR child, child_spec IN SELECT p.relation, p.spec FROM chat_rbac.protection p
-		WHERE to_regclass(p.spec #>> '{parent,table}') = make_policies.relation LOOP
+		WHERE p.spec #>> '{parent,table}' = make_policies.relation::text LOOP
 		PERFORM chat_rbac.make_policies(child, child_spec);
 	END LOOP;
 END
@@ -233,6 +238,9 @@ BEGIN
 	ELSIF class.relispartition THEN
 		RAISE EXCEPTION 'table % is a partition', relation
 			USING ERRCODE = 'wrong_object_type', HINT = 'Protect the partitioned table: its partitions come with it.';
+	ELSIF EXISTS (SELECT FROM pg_inherits WHERE inhrelid = relation) THEN
+		RAISE EXCEPTION 'table % inherits from another table', relation
+			USING ERRCODE = 'wrong_object_type', HINT = 'Protect the table that it inherits from: its rows can be read there.';
 	ELSIF class.relnamespace = 'chat_rbac'::regnamespace THEN
 		RAISE EXCEPTION 'table % belongs to the extension', relation USING ERRCODE = 'wrong_object_type';
 	ELSIF NOT pg_has_role(class.relowner, 'USAGE') THEN
@@ -240,6 +248,7 @@ BEGIN
 	END IF;
 
 	/* one at a time, and no table that this one leans on may change meanwhile */
+	LOCK TABLE chat_rbac.protection IN SHARE ROW EXCLUSIVE MODE;
 	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
 	FOR other IN SELECT DISTINCT t.oid::regclass::text
 		FROM jsonb_path_query(spec, '$.** ? (@.type() == "object").table ? (@.type() == "string")') AS j
@@ -255,7 +264,7 @@ BEGIN
 	PERFORM chat_rbac.make_policies(relation, checked);
 
 	FOR other IN SELECT p.polname FROM pg_policy p
-		WHERE p.polrelid = relation AND p.polpermissive AND p.polname NOT LIKE 'chat\_rbac\_%' LOOP
+		WHERE p.polrelid = relation AND p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_') LOOP
 		RAISE WARNING 'policy "%" on table % also lets rows through', other, relation
 			USING HINT = format('DROP POLICY %I ON %s; unless you mean it.', other, relation);
 	END LOOP;
@@ -279,6 +288,7 @@ BEGIN
 	ELSIF NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = relation), 'USAGE') THEN
 		RAISE EXCEPTION 'must be owner of table %', relation USING ERRCODE = 'insufficient_privilege';
 	END IF;
+	LOCK TABLE chat_rbac.protection IN SHARE ROW EXCLUSIVE MODE;
 	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
 	SELECT string_agg(p.relation::text, ', ') INTO dependant FROM chat_rbac.protection p
 	WHERE (p.spec #>> '{parent,table}') = unprotect.relation::text
