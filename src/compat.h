@@ -44,4 +44,11 @@ extern int	no_such_variable
 #define rbac_guc_malloc(size) malloc(size)
 #endif
 
+/* The parts of a qualified name, which is well-formed. */
+#if PG_VERSION_NUM >= 160000
+#define rbac_name_parts(name) stringToQualifiedNameList(name, NULL)
+#else
+#define rbac_name_parts(name) stringToQualifiedNameList(name)
+#endif
+
 #endif							/* CHAT_RBAC_COMPAT_H */

@@ -21,6 +21,7 @@
  */
 #include "chat_rbac.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -51,6 +52,8 @@ typedef struct LinkPlan
 	LinkKey		key;
 	uint64		generation;
 	Oid			owner;			/* who reads; InvalidOid: the caller */
+	Oid			table;			/* the other table */
+	NameData	table_name;		/* what it was called */
 	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
 } LinkPlan;
 
@@ -75,15 +78,16 @@ static RbacQuery link_spec = {
 static Oid
 named_table(const char *name, const LinkKey *key)
 {
-	Datum		oid = DirectFunctionCall1(to_regclass, CStringGetTextDatum(name));
+	RangeVar   *table = makeRangeVarFromNameList(rbac_name_parts(name));
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
 
-	if (!OidIsValid(DatumGetObjectId(oid)))
+	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table %s, named by relation \"%s\" of protected table \"%s\", does not exist",
 						name, key->relation, get_rel_name(key->relid)),
 				 errhint("Call chat_rbac.protect() again with the table's new name.")));
-	return DatumGetObjectId(oid);
+	return relid;
 }
 
 static Oid
@@ -148,10 +152,21 @@ link_query(LinkPlan *plan)
 			MemoryContextSwitchTo(old);
 			sql = buf.data;
 			plan->owner = linked ? InvalidOid : table_owner(relid);
+			plan->table = relid;
+			namestrcpy(&plan->table_name, get_rel_name(relid));
 		}
 	}
 	rbac_catalog_close(&scope);
 	return sql;
+}
+
+/* A link table is known by its name, as in the specification. */
+static bool
+still_named(const LinkPlan *plan)
+{
+	char	   *name = get_rel_name(plan->table);
+
+	return name != NULL && strcmp(name, NameStr(plan->table_name)) == 0;
 }
 
 /*
@@ -175,7 +190,7 @@ link_plan(const LinkKey *key, LinkPlan *out)
 		plans = hash_create("chat_rbac link plans", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}
 	plan = hash_search(plans, key, HASH_FIND, NULL);
-	if (plan != NULL && plan->generation == rbac_inval_generation)
+	if (plan != NULL && plan->generation == rbac_inval_generation && still_named(plan))
 	{
 		*out = *plan;
 		return true;

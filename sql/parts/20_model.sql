@@ -109,9 +109,14 @@ COMMENT ON COLUMN chat_rbac.known_permission.name IS 'resource.action: no wildca
 
 CREATE TABLE chat_rbac.protection (
 	relation	regclass PRIMARY KEY,
-	spec		jsonb NOT NULL
+	spec		jsonb NOT NULL,
+	parent		regclass,
+	linked		regclass[] NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE chat_rbac.protection IS 'Which tables are protected and how; written by protect() and unprotect().';
+COMMENT ON COLUMN chat_rbac.protection.spec IS 'The specification, completed.';
+COMMENT ON COLUMN chat_rbac.protection.parent IS 'The table of "parent", which may be renamed.';
+COMMENT ON COLUMN chat_rbac.protection.linked IS 'The tables of "linked" relations.';
 
 CREATE TABLE chat_rbac.cache_proxy ();
 COMMENT ON TABLE chat_rbac.cache_proxy IS 'Always empty. A change to the RBAC tables invalidates this table''s cache entry, which tells every session, and every standby, to read them again.';

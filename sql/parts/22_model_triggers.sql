@@ -17,6 +17,21 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'chat_rbac_near_names';
 COMMENT ON FUNCTION chat_rbac.near_names(text, text[]) IS 'The candidate nearest to a misspelt name, or up to three equally near, quoted and separated by commas; NULL if none is near.';
 
+CREATE FUNCTION chat_rbac.raise_error(code text, message text, detail text, hint text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	CASE
+		WHEN detail IS NULL AND hint IS NULL THEN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message;
+		WHEN hint IS NULL THEN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, DETAIL = detail;
+		WHEN detail IS NULL THEN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, HINT = hint;
+		ELSE RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, DETAIL = detail, HINT = hint;
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.raise_error(text, text, text, text) IS 'Internal: an error with a detail and a hint, or without where they are NULL.';
+
 CREATE FUNCTION chat_rbac.unit_default_key() RETURNS trigger
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -43,7 +58,10 @@ BEGIN
 						  WHERE chat_rbac.resource(p) IN ('*', k.resource)
 							AND chat_rbac.action(p) IN ('*', chat_rbac.action(k.name)))
 	LOOP
-		SELECT chat_rbac.near_names(chat_rbac.resource(held) || '.' || chat_rbac.action(held), array_agg(k.name::text))
+		/* with wildcards in it, near is another one with wildcards at these places */
+		SELECT chat_rbac.near_names(chat_rbac.resource(held) || '.' || chat_rbac.action(held), array_agg(DISTINCT
+			CASE chat_rbac.resource(held) WHEN '*' THEN '*' ELSE k.resource END || '.' ||
+			CASE chat_rbac.action(held) WHEN '*' THEN '*' ELSE chat_rbac.action(k.name) END))
 		INTO near FROM chat_rbac.known_permission k;
 		RAISE EXCEPTION 'permission "%" is not known', held
 			USING ERRCODE = 'undefined_object',
@@ -66,7 +84,7 @@ BEGIN
 	SELECT * INTO r FROM chat_rbac.role WHERE org_id = NEW.org_id AND role_id = NEW.role_id;
 	IF r.max_duration IS NOT NULL AND
 		(upper_inf(NEW.valid) OR upper(NEW.valid) = 'infinity' OR
-		 upper(NEW.valid) > greatest(lower(NEW.valid), NEW.granted_at) + r.max_duration)
+		 upper(NEW.valid) > coalesce(lower(NEW.valid), NEW.granted_at) + r.max_duration)
 	THEN
 		RAISE EXCEPTION 'a grant of role "%" must end within % of its beginning', r.name, r.max_duration
 			USING ERRCODE = 'check_violation',

@@ -8,15 +8,10 @@
  */
 
 CREATE FUNCTION chat_rbac.spec_error(message text, detail text DEFAULT NULL, hint text DEFAULT NULL) RETURNS void
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-		MESSAGE = 'invalid specification: ' || message,
-		DETAIL = coalesce(detail, ''), HINT = coalesce(hint, '');
-END
-$$;
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+	SELECT chat_rbac.raise_error('22023', 'invalid specification: ' || message, detail, hint);
+END;
 COMMENT ON FUNCTION chat_rbac.spec_error(text, text, text) IS 'Internal to protect(): the one form of its errors, SQLSTATE 22023.';
 
 CREATE FUNCTION chat_rbac.spec_keys(place text, object jsonb, allowed text[] DEFAULT NULL, required text[] DEFAULT '{}') RETURNS void
@@ -76,14 +71,26 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_column(text, regclass, jsonb, boolean) IS 'Internal to protect(): the name of a column that exists, and with id, holds integer or bigint.';
 
+CREATE FUNCTION chat_rbac.table_named(name text) RETURNS regclass
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT c.oid FROM pg_class c WHERE c.oid = to_regclass(name) AND c.relkind IN ('r', 'p'));
+EXCEPTION WHEN invalid_name OR syntax_error THEN
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.table_named(text) IS 'Internal to protect(): the table of a schema-qualified name, or NULL.';
+
 CREATE FUNCTION chat_rbac.spec_table(place text, tab jsonb) RETURNS regclass
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	relation regclass := to_regclass(tab #>> '{}');
+	relation regclass := chat_rbac.table_named(tab #>> '{}');
 BEGIN
-	IF relation IS NULL OR (SELECT relkind FROM pg_class WHERE oid = relation) NOT IN ('r', 'p') THEN
+	IF relation IS NULL THEN
 		PERFORM chat_rbac.spec_error(format('%s: there is no table %s', place, tab),
 			NULL, 'Write the schema too, as in "inbox.conversation".');
 	ELSIF (SELECT relpersistence FROM pg_class WHERE oid = relation) = 't' OR relation::oid < 16384 THEN
@@ -105,7 +112,7 @@ BEGIN
 		RETURN chat_rbac.spec_column(format('"key" in %s', place), relation, given);
 	END IF;
 	SELECT array_agg(a.attname) INTO key_columns
-	FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+	FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
 	WHERE i.indrelid = relation AND i.indisprimary AND a.attname IS DISTINCT FROM org;
 	IF cardinality(key_columns) IS DISTINCT FROM 1 THEN
 		PERFORM chat_rbac.spec_error(format('%s must say with "key" which column of table %s it means', place, relation),
@@ -127,7 +134,12 @@ BEGIN
 	IF jsonb_typeof(value) IS DISTINCT FROM 'string' THEN
 		PERFORM chat_rbac.spec_error(format('%s must be the name of a permission', place));
 	END IF;
-	p := (value #>> '{}')::chat_rbac.permission;
+	BEGIN
+		p := (value #>> '{}')::chat_rbac.permission;
+	EXCEPTION WHEN invalid_text_representation THEN
+		PERFORM chat_rbac.spec_error(format('%s: %s is not the name of a permission', place, value),
+			'A permission is resource.action, in lower-case letters, digits and "_".');
+	END;
 	IF NOT EXISTS (SELECT FROM chat_rbac.known_permission k WHERE k.name OPERATOR(chat_rbac.=) p) THEN
 		SELECT chat_rbac.near_names(p::text, array_agg(k.name::text)) INTO near FROM chat_rbac.known_permission k;
 		PERFORM chat_rbac.spec_error(format('%s: permission "%s" is not known', place, p),
@@ -168,7 +180,12 @@ DECLARE
 	coltype text;
 	people int := 0;
 BEGIN
-	PERFORM ('x.y@' || relname)::chat_rbac.permission;
+	BEGIN
+		PERFORM ('x.y@' || relname)::chat_rbac.permission;
+	EXCEPTION WHEN invalid_text_representation THEN
+		PERFORM chat_rbac.spec_error(format('%s is not a name for a relation', to_json(relname)),
+			'It stands behind the "@" of permissions: 1 to 63 lower-case letters, digits and "_".');
+	END;
 	IF relname = 'all' THEN
 		PERFORM chat_rbac.spec_error('a relation cannot be named "all"', 'That is every row.');
 	END IF;
@@ -230,10 +247,17 @@ BEGIN
 				SELECT format_type(a.atttypid, a.atttypmod) INTO coltype
 				FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = col;
 				BEGIN
-					EXECUTE format('SELECT %L::%s', test #>> '{}', coltype);
-				EXCEPTION WHEN data_exception OR undefined_object THEN
-					PERFORM chat_rbac.spec_error(format('%s: %s is no value of column "%s"', place, test, col),
-						format('The column is of type %s.', coltype));
+					IF coltype LIKE 'char%' AND char_length(test #>> '{}') > substring(coltype FROM '[(]([0-9]+)[)]')::int THEN
+						RAISE string_data_right_truncation;		-- as assigning it would, but casting it would not
+					END IF;
+					EXECUTE format('SELECT %L::%s = %1$L', test #>> '{}', coltype);
+				EXCEPTION
+					WHEN data_exception OR undefined_object OR integrity_constraint_violation THEN
+						PERFORM chat_rbac.spec_error(format('%s: %s is no value of column "%s"', place, test, col),
+							format('The column is of type %s.', coltype));
+					WHEN undefined_function THEN
+						PERFORM chat_rbac.spec_error(format('%s: column "%s" cannot be tested', place, col),
+							format('Type %s has no operator "=".', coltype));
 				END;
 		END CASE;
 	END LOOP;
@@ -245,22 +269,25 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_relation(regclass, name, text, jsonb) IS 'Internal to protect(): one relation, checked and completed.';
 
+CREATE FUNCTION chat_rbac.spec_linked(spec jsonb) RETURNS regclass[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT coalesce(array_agg(DISTINCT (r.value #>> '{linked,table}')::regclass), '{}')
+	FROM jsonb_each(spec -> 'relations') AS r
+	WHERE r.value ? 'linked';
+END;
+COMMENT ON FUNCTION chat_rbac.spec_linked(jsonb) IS 'Internal to protect(): the tables of "linked" relations in a checked specification.';
+
 CREATE FUNCTION chat_rbac.spec_leads_back(relation regclass, spec jsonb) RETURNS boolean
 LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH RECURSIVE leads (target) AS (
-		SELECT t.target FROM (
-			SELECT to_regclass(spec #>> '{parent,table}')
-			UNION ALL
-			SELECT to_regclass(r.value #>> '{linked,table}') FROM jsonb_each(spec -> 'relations') AS r) AS t (target)
-		WHERE t.target IS NOT NULL
+		SELECT unnest(chat_rbac.spec_linked(spec) || (spec #>> '{parent,table}')::regclass)
 		UNION
 		SELECT n.target FROM leads l JOIN chat_rbac.protection p ON p.relation = l.target
-		CROSS JOIN LATERAL (
-			SELECT to_regclass(p.spec #>> '{parent,table}')
-			UNION ALL
-			SELECT to_regclass(r.value #>> '{linked,table}') FROM jsonb_each(p.spec -> 'relations') AS r) AS n (target)
-		WHERE n.target IS NOT NULL)
+		CROSS JOIN LATERAL unnest(p.linked || p.parent) AS n (target))
 	SELECT EXISTS (SELECT FROM leads WHERE target = relation);
 END;
 COMMENT ON FUNCTION chat_rbac.spec_leads_back(regclass, jsonb) IS 'Internal to protect(): would parents and linked tables lead from a table back to itself?';
@@ -273,11 +300,14 @@ DECLARE
 	result jsonb := '{}';
 	parts jsonb := '{}';
 	org name;
-	parent regclass;
+	above regclass;
 	name text;
 	value jsonb;
 BEGIN
 	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view}', '{resource}');
+	IF jsonb_typeof(spec -> 'resource') <> 'string' THEN
+		PERFORM chat_rbac.spec_error('"resource" must be a string');
+	END IF;
 	PERFORM chat_rbac.spec_permission(format('"resource" %s', spec -> 'resource'), to_jsonb((spec ->> 'resource') || '.' || action))
 	FROM unnest('{view,create,edit,delete}'::text[]) AS action;
 	result := jsonb_build_object('resource', spec -> 'resource');
@@ -300,17 +330,17 @@ BEGIN
 		END IF;
 		value := spec -> 'parent';
 		PERFORM chat_rbac.spec_keys('"parent"', value, '{table,column,org,key}', '{table,column}');
-		parent := chat_rbac.spec_table('"parent"', value -> 'table');
-		IF NOT EXISTS (SELECT FROM chat_rbac.protection p WHERE p.relation = parent) THEN
-			PERFORM chat_rbac.spec_error(format('parent table %s is not protected', parent), NULL, 'Protect it first.');
+		above := chat_rbac.spec_table('"parent"', value -> 'table');
+		IF NOT EXISTS (SELECT FROM chat_rbac.protection p WHERE p.relation = above) THEN
+			PERFORM chat_rbac.spec_error(format('parent table %s is not protected', above), NULL, 'Protect it first.');
 		END IF;
 		IF org IS NOT NULL THEN
-			parts := jsonb_strip_nulls(jsonb_build_object('org', chat_rbac.spec_org_of('"parent"', parent, org, value -> 'org')));
+			parts := jsonb_strip_nulls(jsonb_build_object('org', chat_rbac.spec_org_of('"parent"', above, org, value -> 'org')));
 		END IF;
 		result := result || jsonb_build_object('parent', parts || jsonb_build_object(
-			'table', parent::text,
+			'table', above::text,
 			'column', chat_rbac.spec_column('"parent"', relation, value -> 'column'),
-			'key', chat_rbac.spec_key('"parent"', parent, (parts ->> 'org')::name, value -> 'key')));
+			'key', chat_rbac.spec_key('"parent"', above, (parts ->> 'org')::name, value -> 'key')));
 		IF chat_rbac.spec_leads_back(relation, result) THEN
 			PERFORM chat_rbac.spec_error(format('parents and linked tables lead back to table %s', relation));
 		END IF;
@@ -323,6 +353,9 @@ BEGIN
 	IF spec ? 'units' THEN
 		PERFORM chat_rbac.spec_keys('"units"', spec -> 'units');
 		FOR name, value IN SELECT * FROM jsonb_each(spec -> 'units') LOOP
+			IF name = '' THEN
+				PERFORM chat_rbac.spec_error('a unit kind cannot be empty');
+			END IF;
 			parts := parts || jsonb_build_object(name,
 				chat_rbac.spec_column(format('unit "%s"', name), relation, value));
 		END LOOP;

@@ -62,7 +62,7 @@ DECLARE
 	what text := format('%L::chat_rbac.permset, ''all''', '{' || permission || '}');
 	alias text := 'chat_rbac_parent' || coalesce(nullif(depth, 0)::text, '');	-- not the name of a table here
 	parent jsonb := spec -> 'parent';
-	parent_spec jsonb;
+	above chat_rbac.protection;
 	qualifier text;
 BEGIN
 	IF parent IS NULL THEN
@@ -78,53 +78,17 @@ BEGIN
 
 	/* where the parent row is visible, under the parent's own policies */
 	qualifier := CASE WHEN prefix <> '' THEN prefix ELSE quote_ident((SELECT relname FROM pg_class WHERE oid = relation)) || '.' END;
-	SELECT p.spec INTO parent_spec FROM chat_rbac.protection p WHERE p.relation = (parent ->> 'table')::regclass;
+	SELECT a.* INTO above FROM chat_rbac.protection p JOIN chat_rbac.protection a ON a.relation = p.parent
+	WHERE p.relation = policy_condition.relation;
 	RETURN format('EXISTS (SELECT FROM %s AS %I WHERE %s%I.%I = %s%I%s)',
-		(parent ->> 'table')::regclass, alias,
+		above.relation, alias,
 		CASE WHEN parent ? 'org' THEN format('%I.%I = %s%I AND ', alias, parent ->> 'org', qualifier, spec ->> 'org') ELSE '' END,
 		alias, parent ->> 'key', qualifier, parent ->> 'column',
 		CASE WHEN permission IS NOT NULL THEN format(E'\n AND (%s)', chat_rbac.policy_condition(
-			(parent ->> 'table')::regclass, parent_spec, permission, quote_ident(alias) || '.', depth + 1)) END);
+			above.relation, above.spec, permission, quote_ident(alias) || '.', depth + 1)) END);
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permission, text, int) IS 'Internal to protect(): the condition under which who asks has a permission on a row: one arm for the org, one a unit column, one a relation. For a child, a visible parent row that satisfies it, or with no permission any visible parent row.';
-
-CREATE FUNCTION chat_rbac.policy_view_condition(relation regclass, spec jsonb) RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	parent jsonb := spec -> 'parent';
-	parent_spec jsonb;
-	parent_view text;
-	visible text;
-	org_wide text;
-BEGIN
-	IF parent IS NULL THEN
-		RETURN chat_rbac.policy_condition(relation, spec,
-			coalesce(spec ->> 'view', (spec ->> 'resource') || '.view')::chat_rbac.permission);
-	END IF;
-	SELECT p.spec INTO parent_spec FROM chat_rbac.protection p WHERE p.relation = (parent ->> 'table')::regclass;
-	IF spec ? 'view' THEN
-		visible := chat_rbac.policy_condition(relation, spec, (spec ->> 'view')::chat_rbac.permission);
-	ELSE
-		visible := chat_rbac.policy_condition(relation, spec, NULL);
-	END IF;
-
-	/* who sees every parent of the org sees every child of it, unless somebody else narrows what parents are seen */
-	IF parent ? 'org' AND NOT parent_spec ? 'parent' AND NOT EXISTS (
-		SELECT FROM pg_policy p WHERE p.polrelid = (parent ->> 'table')::regclass
-			AND NOT p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_')) THEN
-		SELECT string_agg(format('chat_rbac.in_org_scope(%I, %L::chat_rbac.permset, ''all'')', spec ->> 'org', '{' || p || '}'), ' AND ')
-		INTO org_wide
-		FROM unnest(ARRAY[coalesce(parent_spec ->> 'view', (parent_spec ->> 'resource') || '.view'), spec ->> 'view']) AS p
-		WHERE p IS NOT NULL;
-		RETURN format('(%s) OR %s', org_wide, visible);
-	END IF;
-	RETURN visible;
-END
-$$;
-COMMENT ON FUNCTION chat_rbac.policy_view_condition(regclass, jsonb) IS 'Internal to protect(): the condition of the SELECT policy.';
 
 CREATE FUNCTION chat_rbac.index_hints(relation regclass, spec jsonb) RETURNS TABLE (purpose text, statement text)
 LANGUAGE plpgsql STABLE
@@ -174,7 +138,24 @@ BEGIN
 	END LOOP;
 END
 $$;
+REVOKE ALL ON FUNCTION chat_rbac.drop_policies(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.drop_policies(regclass) IS 'Internal to protect() and unprotect(): drops the policies that are named chat_rbac_….';
+
+CREATE FUNCTION chat_rbac.warn_of_policies(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	other text;
+BEGIN
+	FOR other IN SELECT p.polname FROM pg_policy p
+		WHERE p.polrelid = relation AND p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_') LOOP
+		RAISE WARNING 'policy "%" on table % also lets rows through', other, relation
+			USING HINT = format('DROP POLICY %I ON %s; unless you mean it.', other, relation);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.warn_of_policies(regclass) IS 'Internal to protect() and unprotect(): warns of permissive policies that are not chat_rbac''s.';
 
 CREATE FUNCTION chat_rbac.make_policies(relation regclass, spec jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -202,7 +183,8 @@ BEGIN
 			relation, spec ->> 'org');
 	END IF;
 	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s)',
-		relation, chat_rbac.policy_view_condition(relation, spec));
+		relation, chat_rbac.policy_condition(relation, spec,
+			coalesce(spec ->> 'view', CASE WHEN NOT spec ? 'parent' THEN resource || '.view' END)::chat_rbac.permission));
 	EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (%s)',
 		relation, chat_rbac.policy_condition(relation, spec, (resource || '.create')::chat_rbac.permission));
 	EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s)',
@@ -212,11 +194,12 @@ BEGIN
 
 	/* conditions of children repeat those of their parent */
 	FOR child, child_spec IN SELECT p.relation, p.spec FROM chat_rbac.protection p
-		WHERE p.spec #>> '{parent,table}' = make_policies.relation::text LOOP
+		WHERE p.parent = make_policies.relation LOOP
 		PERFORM chat_rbac.make_policies(child, child_spec);
 	END LOOP;
 END
 $$;
+REVOKE ALL ON FUNCTION chat_rbac.make_policies(regclass, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.make_policies(regclass, jsonb) IS 'Internal to protect(): makes the policies of a table anew from its checked specification, and those of its children.';
 
 CREATE FUNCTION chat_rbac.protect(relation regclass, spec jsonb) RETURNS void
@@ -250,24 +233,22 @@ BEGIN
 	/* one at a time, and no table that this one leans on may change meanwhile */
 	LOCK TABLE chat_rbac.protection IN SHARE ROW EXCLUSIVE MODE;
 	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
-	FOR other IN SELECT DISTINCT t.oid::regclass::text
+	FOR other IN SELECT DISTINCT t.name::text
 		FROM jsonb_path_query(spec, '$.** ? (@.type() == "object").table ? (@.type() == "string")') AS j
-		JOIN pg_class t ON t.oid = to_regclass(j #>> '{}')
-		WHERE t.relkind IN ('r', 'p') AND t.oid <> relation LOOP
+		CROSS JOIN LATERAL chat_rbac.table_named(j #>> '{}') AS t (name)
+		WHERE t.name <> relation ORDER BY 1 LOOP
 		EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', other);
 	END LOOP;
 
 	checked := chat_rbac.spec_check(relation, spec);
 	DELETE FROM chat_rbac.protection p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation);
-	INSERT INTO chat_rbac.protection AS p (relation, spec) VALUES (protect.relation, checked)
-	ON CONFLICT ON CONSTRAINT protection_pkey DO UPDATE SET spec = EXCLUDED.spec;
+	INSERT INTO chat_rbac.protection AS p (relation, spec, parent, linked)
+	VALUES (protect.relation, checked, (checked #>> '{parent,table}')::regclass, chat_rbac.spec_linked(checked))
+	ON CONFLICT ON CONSTRAINT protection_pkey
+		DO UPDATE SET spec = EXCLUDED.spec, parent = EXCLUDED.parent, linked = EXCLUDED.linked;
 	PERFORM chat_rbac.make_policies(relation, checked);
 
-	FOR other IN SELECT p.polname FROM pg_policy p
-		WHERE p.polrelid = relation AND p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_') LOOP
-		RAISE WARNING 'policy "%" on table % also lets rows through', other, relation
-			USING HINT = format('DROP POLICY %I ON %s; unless you mean it.', other, relation);
-	END LOOP;
+	PERFORM chat_rbac.warn_of_policies(relation);
 	FOR hint IN SELECT * FROM chat_rbac.index_hints(relation, checked) LOOP
 		RAISE NOTICE '%: no index serves %', relation, hint.purpose USING HINT = hint.statement;
 	END LOOP;
@@ -290,16 +271,15 @@ BEGIN
 	END IF;
 	LOCK TABLE chat_rbac.protection IN SHARE ROW EXCLUSIVE MODE;
 	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', relation);
-	SELECT string_agg(p.relation::text, ', ') INTO dependant FROM chat_rbac.protection p
-	WHERE (p.spec #>> '{parent,table}') = unprotect.relation::text
-		OR EXISTS (SELECT FROM jsonb_each(p.spec -> 'relations') AS r
-				   WHERE (r.value #>> '{linked,table}') = unprotect.relation::text);
+	SELECT string_agg(p.relation::text, ', ' ORDER BY p.relation::text) INTO dependant FROM chat_rbac.protection p
+	WHERE unprotect.relation IN (SELECT unnest(p.linked || p.parent));
 	IF dependant IS NOT NULL THEN
 		RAISE EXCEPTION 'the protection of table % is used by that of %', relation, dependant
 			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Unprotect those first.';
 	END IF;
 	PERFORM chat_rbac.drop_policies(relation);
 	DELETE FROM chat_rbac.protection p WHERE p.relation = unprotect.relation;
+	PERFORM chat_rbac.warn_of_policies(relation);
 	RAISE NOTICE 'table % has no policies of chat_rbac any more, and stays closed', relation
 		USING HINT = format('To open it to all who hold privileges on it: ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;', relation);
 END

@@ -114,14 +114,14 @@ BEGIN
 				HINT = 'Write to chat_rbac.role_grant by id, or give them names of their own.';
 	END IF;
 	near := chat_rbac.near_names(name, names);
-	RAISE EXCEPTION '%', CASE WHEN what = 'org' THEN format('org "%s" does not exist', name)
-		ELSE format('%s "%s" does not exist in org "%s"', what, name, org) END
-		USING ERRCODE = 'undefined_object',
-			HINT = CASE
-				WHEN near IS NOT NULL THEN 'Perhaps you meant ' || near || '.'
-				WHEN cardinality(names) BETWEEN 1 AND 20
-					THEN format('There are %s.', (SELECT string_agg(format('"%s"', n), ', ' ORDER BY n) FROM unnest(names) AS n))
-				ELSE '' END;
+	PERFORM chat_rbac.raise_error('42704',
+		CASE WHEN what = 'org' THEN format('org "%s" does not exist', name)
+			ELSE format('%s "%s" does not exist in org "%s"', what, name, org) END,
+		NULL,
+		CASE WHEN near IS NOT NULL THEN 'Perhaps you meant ' || near || '.'
+			WHEN cardinality(names) BETWEEN 1 AND 20
+				THEN format('There are %s.', (SELECT string_agg(format('"%s"', n), ', ' ORDER BY n) FROM unnest(names) AS n)) END);
+	RETURN NULL;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.find_by_name(text, text, bigint, text) FROM PUBLIC;
@@ -172,13 +172,14 @@ BEGIN
 	WHERE g.org_id = o AND g.member_id = m AND g.role_id = r AND g.unit_id IS NOT DISTINCT FROM u;
 	GET DIAGNOSTICS revoked = ROW_COUNT;
 	IF revoked = 0 THEN
-		RAISE EXCEPTION 'member "%" does not hold role "%" %', member, role,
-				CASE WHEN unit IS NULL THEN format('in the whole of org "%s"', org) ELSE format('at unit "%s"', unit) END
-			USING ERRCODE = 'undefined_object',
-				HINT = coalesce('It is held ' || (
-					SELECT string_agg(coalesce(format('at unit "%s"', un.name), 'in the whole org'), ', ')
-					FROM chat_rbac.role_grant g LEFT JOIN chat_rbac.unit un ON un.org_id = g.org_id AND un.unit_id = g.unit_id
-					WHERE g.org_id = o AND g.member_id = m AND g.role_id = r) || '.', '');
+		PERFORM chat_rbac.raise_error('42704',
+			format('member "%s" does not hold role "%s" %s', member, role,
+				CASE WHEN unit IS NULL THEN format('in the whole of org "%s"', org) ELSE format('at unit "%s"', unit) END),
+			NULL,
+			'It is held ' || (
+				SELECT string_agg(CASE WHEN g.unit_id IS NULL THEN 'in the whole org' ELSE format('at unit "%s"', un.name) END, ', ' ORDER BY un.name)
+				FROM chat_rbac.role_grant g LEFT JOIN chat_rbac.unit un ON un.org_id = g.org_id AND un.unit_id = g.unit_id
+				WHERE g.org_id = o AND g.member_id = m AND g.role_id = r) || '.');
 	END IF;
 	RETURN revoked;
 END

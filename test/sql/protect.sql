@@ -15,16 +15,16 @@ GRANT SET ON PARAMETER chat_rbac.identity TO regress_chat_rbac_app, regress_chat
 SELECT chat_rbac.create_org('acme', 1) AS acme, chat_rbac.create_org('globex', 2) AS globex;
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, key, parent_id, name) VALUES
   (1, 1, 'department', 1, NULL, 'Service'), (1, 2, 'team', 20, 1, 'Support'), (1, 3, 'team', 30, 1, 'Sales'), (1, 4, 'inbox', 7, 2, 'WhatsApp');
-INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 1, 'Ada'), (1, 2, 'Sue'), (1, 3, 'Ali'), (1, 4, 'Nora'), (2, 1, 'Bob');
+INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 1, 'Ada'), (1, 2, 'Sue'), (1, 3, 'Ali'), (1, 4, 'Nora'), (1, 5, 'Vic'), (2, 1, 'Bob');
 SELECT chat_rbac.grant_role('acme', 'Ada', 'Admin'), chat_rbac.grant_role('acme', 'Sue', 'Supervisor', 'Support'),
-       chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Sales'), chat_rbac.grant_role('globex', 'Bob', 'Admin');
+       chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Sales'), chat_rbac.grant_role('acme', 'Vic', 'Viewer'), chat_rbac.grant_role('globex', 'Bob', 'Admin');
 
 -- Which rows each member sees, by id
 CREATE FUNCTION regress_sees(tab text, id text DEFAULT 'id') RETURNS TABLE (member text, rows text) LANGUAGE plpgsql AS $$
 DECLARE
     m record;
 BEGIN
-    FOR m IN SELECT * FROM (VALUES ('Ada', '1/1'), ('Sue', '1/2'), ('Ali', '1/3'), ('Nora', '1/4'), ('Bob', '2/1'), ('nobody', '')) v (name, identity) LOOP
+    FOR m IN SELECT * FROM (VALUES ('Ada', '1/1'), ('Sue', '1/2'), ('Ali', '1/3'), ('Nora', '1/4'), ('Vic', '1/5'), ('Bob', '2/1'), ('nobody', '')) v (name, identity) LOOP
         PERFORM set_config('chat_rbac.identity', m.identity, true);
         member := m.name;
         EXECUTE format('SELECT string_agg(%1$s::text, '' '' ORDER BY %1$s) FROM %2$s', id, tab) INTO rows;
@@ -132,6 +132,12 @@ SET ROLE regress_chat_rbac_app;
 SELECT * FROM regress_sees('regress_inbox.conversation') WHERE member IN ('Ada', 'Ali')
 UNION ALL SELECT * FROM regress_sees('regress_inbox.message') WHERE member IN ('Ada', 'Ali')
 UNION ALL SELECT * FROM regress_sees('regress_inbox.customer') WHERE member = 'Ali';
+RESET ROLE;
+SET client_min_messages = warning;
+SELECT chat_rbac.protect('regress_inbox.message', chat_rbac.protection('regress_inbox.message'));
+RESET client_min_messages;
+SET ROLE regress_chat_rbac_app;
+SELECT * FROM regress_sees('regress_inbox.message');
 RESET ROLE;
 DROP POLICY not_these ON regress_inbox.conversation;
 -- a table that tells a relation may itself be protected by the table that it tells it of
@@ -331,10 +337,15 @@ DROP TABLE regress_inbox.setting;
 --
 -- Renamed and dropped
 --
+CREATE TABLE regress_inbox.message (org_id bigint, id bigint PRIMARY KEY, conversation_id bigint);
+CREATE INDEX ON regress_inbox.message (conversation_id);
+INSERT INTO regress_inbox.message SELECT org_id, org_id * 100 + id * 10, id FROM regress_inbox.conversation;
+SELECT chat_rbac.protect('regress_inbox.message', '{"resource": "message", "org": "org_id", "parent": {"table": "regress_inbox.conversation", "column": "conversation_id"}}');
 ALTER TABLE regress_inbox.conversation RENAME COLUMN team_id TO squad_id;
 ALTER TABLE regress_inbox.conversation RENAME TO thread;
 SET ROLE regress_chat_rbac_app;
 SELECT * FROM regress_sees('regress_inbox.thread');
+SELECT * FROM regress_sees('regress_inbox.message');
 SELECT * FROM regress_sees('regress_inbox.customer');  -- fail
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
@@ -344,8 +355,17 @@ SELECT chat_rbac.protect('regress_inbox.customer', jsonb_set(chat_rbac.protectio
 SET ROLE regress_chat_rbac_app;
 SELECT * FROM regress_sees('regress_inbox.customer');
 RESET ROLE;
+-- the child still belongs to it
+SELECT chat_rbac.unprotect('regress_inbox.thread');  -- fail
+SELECT chat_rbac.protect('regress_inbox.thread', chat_rbac.protection('regress_inbox.thread') || '{"view": "conversation.delete"}');
+SET ROLE regress_chat_rbac_app;
+SELECT * FROM regress_sees('regress_inbox.thread') UNION ALL SELECT * FROM regress_sees('regress_inbox.message');
+RESET ROLE;
+SELECT chat_rbac.protect('regress_inbox.thread', chat_rbac.protection('regress_inbox.thread') - 'view');
 -- a column that a policy names cannot be dropped
+\set VERBOSITY terse
 ALTER TABLE regress_inbox.thread DROP COLUMN squad_id;  -- fail
+\set VERBOSITY default
 -- a link table is known by its name: when it is renamed or dropped, queries say so
 ALTER TABLE regress_inbox.participant RENAME TO follower;
 SET ROLE regress_chat_rbac_app;
@@ -356,7 +376,7 @@ RESET ROLE;
 SELECT chat_rbac.protect('regress_inbox.thread', jsonb_set(chat_rbac.protection('regress_inbox.thread'), '{relations,participating,table}', '"regress_inbox.follower"'));
 ALTER TABLE regress_inbox.follower RENAME COLUMN member_id TO who;
 SET ROLE regress_chat_rbac_app;
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT id FROM regress_inbox.thread;  -- fail
 \set VERBOSITY default
 RESET ROLE;
@@ -370,7 +390,7 @@ SELECT id FROM regress_inbox.thread;  -- fail
 RESET chat_rbac.identity;
 RESET ROLE;
 -- a table that is gone is forgotten by the next protect()
-DROP TABLE regress_inbox.thread, regress_inbox.customer;
+DROP TABLE regress_inbox.message, regress_inbox.thread, regress_inbox.customer;
 CREATE TABLE regress_inbox.customer (org_id int, id bigint PRIMARY KEY);
 SELECT chat_rbac.protect('regress_inbox.customer', '{"resource": "customer", "org": "org_id"}');
 SELECT relation FROM chat_rbac.protection;
@@ -387,7 +407,7 @@ INSERT INTO regress_inbox.note VALUES (1, 1, 1), (1, 2, 3);
 GRANT SELECT ON regress_inbox.note TO regress_chat_rbac_app;
 SELECT chat_rbac.protect('regress_inbox.note', '{"resource": "task", "org": "org_id", "relations": {"own": {"author_id": "$member"}}}');  -- fail
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION chat_rbac.protect(regclass, jsonb), chat_rbac.unprotect(regclass) TO regress_chat_rbac_owner;
+GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect, chat_rbac.make_policies, chat_rbac.drop_policies TO regress_chat_rbac_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat_rbac.protection TO regress_chat_rbac_owner;
 GRANT SELECT ON chat_rbac.known_permission TO regress_chat_rbac_owner;
 SET ROLE regress_chat_rbac_owner;
