@@ -160,6 +160,16 @@ link_query(LinkPlan *plan)
 	return sql;
 }
 
+/* Act as the owner of a link table, past its policies; as oneself for "linked". */
+static void
+become_reader(const LinkPlan *plan, Oid *save_user, int *save_context)
+{
+	GetUserIdAndSecContext(save_user, save_context);
+	if (OidIsValid(plan->owner))
+		SetUserIdAndSecContext(plan->owner, *save_context |
+							   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+}
+
 /* A link table is known by its name, as in the specification. */
 static bool
 still_named(const LinkPlan *plan)
@@ -179,6 +189,8 @@ link_plan(const LinkKey *key, LinkPlan *out)
 	LinkPlan   *plan;
 	LinkPlan	fresh = {0};
 	Oid			types[2] = {INT8OID, INT8OID};
+	Oid			save_user;
+	int			save_context;
 	char	   *sql;
 
 	if (plans == NULL)
@@ -207,12 +219,15 @@ link_plan(const LinkKey *key, LinkPlan *out)
 	sql = link_query(&fresh);
 	if (sql == NULL)
 		return false;
+	/* whose policies it is under is settled when it is prepared */
+	become_reader(&fresh, &save_user, &save_context);
 	SPI_connect();
 	fresh.plan = SPI_prepare(sql, 2, types);
 	if (fresh.plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	SPI_keepplan(fresh.plan);
 	SPI_finish();
+	SetUserIdAndSecContext(save_user, save_context);
 	plan = hash_search(plans, key, HASH_ENTER, NULL);
 	*plan = fresh;
 	*out = fresh;
@@ -234,10 +249,7 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 
 	args[0] = Int64GetDatum(grants->org);
 	args[1] = Int64GetDatum(grants->member);
-	GetUserIdAndSecContext(&save_user, &save_context);
-	if (OidIsValid(plan->owner))
-		SetUserIdAndSecContext(plan->owner, save_context |
-							   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	become_reader(plan, &save_user, &save_context);
 	SPI_connect();
 	reading++;
 	PG_TRY();

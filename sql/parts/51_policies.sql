@@ -85,7 +85,9 @@ BEGIN
 		CASE WHEN parent ? 'org' THEN format('%I.%I = %s%I AND ', alias, parent ->> 'org', qualifier, spec ->> 'org') ELSE '' END,
 		alias, parent ->> 'key', qualifier, parent ->> 'column',
 		CASE WHEN permission IS NOT NULL THEN format(E'\n AND (%s)', chat_rbac.policy_condition(
-			above.relation, above.spec, permission, quote_ident(alias) || '.', depth + 1)) END);
+			above.relation, above.spec, permission, quote_ident(alias) || '.', depth + 1))
+		/* so that the policy goes with the extension */
+		ELSE ' AND chat_rbac.current_org() IS NOT NULL' END);
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permission, text, int) IS 'Internal to protect(): the condition under which who asks has a permission on a row: one arm for the org, one a unit column, one a relation. For a child, a visible parent row that satisfies it, or with no permission any visible parent row.';

@@ -51,6 +51,11 @@ SELECT c.oid::regclass AS not_dumped_with_its_rows
 --
 SELECT chat_rbac.create_org('acme', 10);
 SELECT chat_rbac.create_org('globex');
+-- an id that was given is not generated again
+BEGIN;
+SELECT chat_rbac.create_org('initech', 2);
+SELECT chat_rbac.create_org('hooli') NOT IN (1, 2, 10) AS another;
+ROLLBACK;
 SELECT name, cardinality(permissions::text[]) AS permissions, max_duration,
        (SELECT string_agg(j.name, ', ') FROM chat_rbac.role_inherit i JOIN chat_rbac.role j ON j.org_id = i.org_id AND j.role_id = i.junior_id
          WHERE i.org_id = r.org_id AND i.senior_id = r.role_id) AS inherits
@@ -59,8 +64,8 @@ UPDATE chat_rbac.role SET permissions = '{conversation.view}' WHERE org_id = 10 
 SELECT org_id, permissions FROM chat_rbac.role WHERE name = 'Viewer' ORDER BY org_id;
 SELECT chat_rbac.create_org('acme');  -- fail
 SELECT chat_rbac.create_org('initech', 10);  -- fail
-SELECT chat_rbac.create_org('');  -- fail
-SELECT chat_rbac.create_org(NULL);  -- fail
+SELECT chat_rbac.create_org('', 99);  -- fail
+SELECT chat_rbac.create_org(NULL, 99);  -- fail
 DELETE FROM chat_rbac.org WHERE name = 'globex';  -- fail
 
 --
@@ -242,6 +247,7 @@ INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid, granted_at)
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid, granted_at) VALUES (10, 3, :temp, '(, 2020-04-01)', '2020-01-01');  -- fail
 UPDATE chat_rbac.role_grant SET valid = '[2030-01-01, 2031-01-01)' WHERE role_id = :temp;  -- fail
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid, granted_at) VALUES (10, 3, :temp, '[2030-01-01, 2040-01-01)', '2039-12-01');  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid, granted_at) VALUES (10, 3, :temp, '(, 2040-01-01)', '2039-12-01');  -- fail
 UPDATE chat_rbac.role SET max_duration = '-1 day' WHERE role_id = :temp;  -- fail
 
 -- Clean up
