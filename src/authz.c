@@ -251,7 +251,10 @@ typedef struct QueryHold
 	RbacIdentity identity;		/* for whom the query runs */
 	TimestampTz statement;
 	SubTransactionId subxact;
-	CommandId	command;
+	CommandId	command;		/* of its snapshot, as the next three */
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		xcnt;
 	RbacGrants *grants;			/* pinned; NULL if none yet */
 	struct QueryHold *next;
 	MemoryContextCallback release;
@@ -303,12 +306,14 @@ static RbacGrants *
 pin_for_query(QueryHold *hold, const RbacIdentity *identity)
 {
 	const char *active_roles = rbac_identity_active_roles();
-	CommandId	command = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
+	static const SnapshotData none = {0};
+	const		SnapshotData *snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : &none;
 
 	if (hold->grants == NULL ||
 		hold->statement != rbac_now() ||
 		hold->subxact != GetCurrentSubTransactionId() ||
-		hold->command != command ||
+		hold->command != snapshot->curcid ||
+		hold->xmin != snapshot->xmin || hold->xmax != snapshot->xmax || hold->xcnt != snapshot->xcnt ||
 		memcmp(&hold->grants->identity, identity, sizeof(RbacIdentity)) != 0 ||
 		strcmp(hold->grants->active_roles, active_roles) != 0)
 	{
@@ -319,7 +324,10 @@ pin_for_query(QueryHold *hold, const RbacIdentity *identity)
 		hold->grants = grants;
 		hold->statement = rbac_now();
 		hold->subxact = GetCurrentSubTransactionId();
-		hold->command = command;
+		hold->command = snapshot->curcid;
+		hold->xmin = snapshot->xmin;
+		hold->xmax = snapshot->xmax;
+		hold->xcnt = snapshot->xcnt;
 	}
 	hold->grants->pins++;
 	return hold->grants;

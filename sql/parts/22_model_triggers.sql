@@ -84,7 +84,7 @@ BEGIN
 	SELECT * INTO r FROM chat_rbac.role WHERE org_id = NEW.org_id AND role_id = NEW.role_id;
 	IF r.max_duration IS NOT NULL AND
 		(upper_inf(NEW.valid) OR upper(NEW.valid) = 'infinity' OR
-		 upper(NEW.valid) > coalesce(lower(NEW.valid), NEW.granted_at) + r.max_duration)
+		 upper(NEW.valid) > coalesce(lower(NEW.valid), least(NEW.granted_at, now())) + r.max_duration)
 	THEN
 		RAISE EXCEPTION 'a grant of role "%" must end within % of its beginning', r.name, r.max_duration
 			USING ERRCODE = 'check_violation',

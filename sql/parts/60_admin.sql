@@ -64,11 +64,12 @@ AS $$
 DECLARE
 	new_org bigint;
 BEGIN
-	IF create_org.org_id IS NULL THEN
-		INSERT INTO chat_rbac.org (name) VALUES (create_org.name) RETURNING org.org_id INTO new_org;
-	ELSE
-		INSERT INTO chat_rbac.org (org_id, name) VALUES (create_org.org_id, create_org.name) RETURNING org.org_id INTO new_org;
-	END IF;
+	new_org := create_org.org_id;
+	WHILE new_org IS NULL LOOP		-- an id that was given before may come up
+		SELECT n INTO new_org FROM nextval('chat_rbac.org_org_id_seq') AS n
+		WHERE NOT EXISTS (SELECT FROM chat_rbac.org o WHERE o.org_id = n);
+	END LOOP;
+	INSERT INTO chat_rbac.org (org_id, name) VALUES (new_org, create_org.name);
 	INSERT INTO chat_rbac.role (org_id, name, permissions, preset, max_duration)
 	SELECT new_org, p.name, p.permissions, true, p.max_duration FROM chat_rbac.preset_roles() AS p;
 	INSERT INTO chat_rbac.role_inherit (org_id, senior_id, junior_id)
