@@ -281,7 +281,7 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 static const RbacIdSet *
 linked_ids(FunctionCallInfo fcinfo, int arg)
 {
-	static const RbacIdSet none = {0, NULL, 0, NULL};
+	static RbacIdSet none = {0, NULL, 0, NULL};
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 	CommandId	command = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
 	SubTransactionId subxact = GetCurrentSubTransactionId();
@@ -296,6 +296,9 @@ linked_ids(FunctionCallInfo fcinfo, int arg)
 	if (check->grants == NULL || command == InvalidCommandId ||
 		!rbac_authz_arguments_const(fcinfo->flinfo, arg, arg + 3))
 		return &none;
+	check->linked_command = command;
+	check->linked_subxact = subxact;
+	check->linked = &none;
 
 	relation = PG_GETARG_TEXT_PP(arg + 1);
 	scope = rbac_authz_argument_scope(check, fcinfo, arg, PG_GETARG_BOOL(arg + 3));
@@ -314,8 +317,6 @@ linked_ids(FunctionCallInfo fcinfo, int arg)
 													  ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(check->linked_context);
 	check->linked = read_ids(&plan, check->grants, check->linked_context);
-	check->linked_command = command;
-	check->linked_subxact = subxact;
 	return check->linked;
 }
 

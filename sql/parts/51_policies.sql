@@ -85,9 +85,7 @@ BEGIN
 		CASE WHEN parent ? 'org' THEN format('%I.%I = %s%I AND ', alias, parent ->> 'org', qualifier, spec ->> 'org') ELSE '' END,
 		alias, parent ->> 'key', qualifier, parent ->> 'column',
 		CASE WHEN permission IS NOT NULL THEN format(E'\n AND (%s)', chat_rbac.policy_condition(
-			above.relation, above.spec, permission, quote_ident(alias) || '.', depth + 1))
-		/* so that the policy goes with the extension */
-		ELSE ' AND chat_rbac.current_org() IS NOT NULL' END);
+			above.relation, above.spec, permission, quote_ident(alias) || '.', depth + 1)) END);
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permission, text, int) IS 'Internal to protect(): the condition under which who asks has a permission on a row: one arm for the org, one a unit column, one a relation. For a child, a visible parent row that satisfies it, or with no permission any visible parent row.';
@@ -185,8 +183,9 @@ BEGIN
 			relation, spec ->> 'org');
 	END IF;
 	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s)',
-		relation, chat_rbac.policy_condition(relation, spec,
-			coalesce(spec ->> 'view', CASE WHEN NOT spec ? 'parent' THEN resource || '.view' END)::chat_rbac.permission));
+		relation, CASE WHEN spec ? 'parent' AND NOT spec ? 'view'
+			THEN 'chat_rbac.current_org() IS NOT NULL AND ' || chat_rbac.policy_condition(relation, spec, NULL)	-- so that it goes with the extension
+			ELSE chat_rbac.policy_condition(relation, spec, coalesce(spec ->> 'view', resource || '.view')::chat_rbac.permission) END);
 	EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (%s)',
 		relation, chat_rbac.policy_condition(relation, spec, (resource || '.create')::chat_rbac.permission));
 	EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s)',
