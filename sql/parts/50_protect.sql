@@ -23,7 +23,7 @@ DECLARE
 BEGIN
 	IF jsonb_typeof(object) IS DISTINCT FROM 'object' THEN
 		PERFORM chat_rbac.spec_error(format('%s must be an object', place),
-			format('It is %s.', coalesce(jsonb_typeof(object), 'missing')));
+			CASE jsonb_typeof(object) WHEN 'null' THEN 'It is null.' WHEN 'array' THEN 'It is an array.' ELSE 'It is a ' || jsonb_typeof(object) || '.' END);
 	END IF;
 	FOR key IN SELECT jsonb_object_keys(object) LOOP
 		IF key <> ALL (allowed) THEN

@@ -29,14 +29,15 @@ SELECT o.name AS org,
 	repeat('    ', t.depth) || r.name AS role,
 	(SELECT count(DISTINCT g.member_id) FROM chat_rbac.role_grant g
 	 WHERE g.org_id = t.org_id AND g.role_id = t.role_id AND g.valid @> now()) AS holders,
-	(SELECT string_agg(format('%s (%s)', s.resource, s.n), ', ' ORDER BY s.resource)
-	 FROM (SELECT chat_rbac.resource(p) AS resource, count(*) AS n
+	(SELECT string_agg(CASE WHEN s.all_actions THEN s.resource || '.*' ELSE format('%s (%s)', s.resource, s.n) END, ', ' ORDER BY s.resource)
+	 FROM (SELECT chat_rbac.resource(p) AS resource, count(*) AS n,
+				bool_or(chat_rbac.action(p) = '*' AND chat_rbac.relation(p) = 'all') AS all_actions
 		   FROM chat_rbac.unnest(r.permissions) AS p GROUP BY 1) AS s) AS permissions
 FROM tree t
 JOIN chat_rbac.org o ON o.org_id = t.org_id
 JOIN chat_rbac.role r ON r.org_id = t.org_id AND r.role_id = t.role_id
 ORDER BY o.name, t.path;
-COMMENT ON VIEW chat_rbac.role_tree IS 'The hierarchy of roles, seniors above, what they inherit indented below; how many members hold each now; and how many permissions it has by itself, by resource. The permissions themselves are in chat_rbac.role.';
+COMMENT ON VIEW chat_rbac.role_tree IS 'The hierarchy of roles, seniors above, what they inherit indented below; how many members hold each now; and how many permissions it has by itself, by resource (resource.*: all). The permissions themselves are in chat_rbac.role.';
 
 CREATE VIEW chat_rbac.grants AS
 SELECT o.name AS org, m.name AS member, r.name AS role,
@@ -53,7 +54,7 @@ JOIN chat_rbac.member m ON m.org_id = g.org_id AND m.member_id = g.member_id
 JOIN chat_rbac.role r ON r.org_id = g.org_id AND r.role_id = g.role_id
 LEFT JOIN chat_rbac.unit_path p ON p.org_id = g.org_id AND p.unit_id = g.unit_id
 LEFT JOIN chat_rbac.member b ON b.org_id = g.org_id AND b.member_id = g.granted_by
-ORDER BY o.name, m.name, r.name, unit;
+ORDER BY o.name, m.name, r.name, unit, g.grant_id;
 COMMENT ON VIEW chat_rbac.grants IS 'Who holds which role where, since when, until when, by whom and why.';
 
 CREATE VIEW chat_rbac.effective_permissions AS
