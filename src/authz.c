@@ -307,7 +307,7 @@ pin_for_query(QueryHold *hold, const RbacIdentity *identity)
 {
 	const char *active_roles = rbac_identity_active_roles();
 	static const SnapshotData none = {0};
-	const		SnapshotData *snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : &none;
+	const SnapshotData *snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : &none;
 
 	if (hold->grants == NULL ||
 		hold->statement != rbac_now() ||

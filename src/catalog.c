@@ -56,6 +56,20 @@ installed_version(void)
 	return version;
 }
 
+/* The owner of a table that exists. */
+Oid
+rbac_catalog_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
 /*
  * Find the proxy table and its owner.  While the extension is being created
  * or updated, or when its SQL objects are of another version than this
@@ -67,7 +81,6 @@ find_proxy(Oid *owner)
 	Oid			schema = get_namespace_oid(RBAC_SCHEMA, true);
 	Oid			proxy = OidIsValid(schema) ? get_relname_relid("cache_proxy", schema) : InvalidOid;
 	char	   *version;
-	HeapTuple	tuple;
 
 	if (creating_extension)
 		ereport(ERROR,
@@ -88,11 +101,7 @@ find_proxy(Oid *owner)
 				 errhint("Run ALTER EXTENSION chat_rbac UPDATE, then connect again.")));
 	pfree(version);
 
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(proxy));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", proxy);
-	*owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
+	*owner = rbac_catalog_owner(proxy);
 	return proxy;
 }
 

@@ -74,6 +74,7 @@ typedef struct RbacCatalogScope
 	Snapshot	snapshot;
 } RbacCatalogScope;
 
+extern Oid	rbac_catalog_owner(Oid relid);
 extern void rbac_catalog_open(RbacCatalogScope *scope);
 extern void rbac_catalog_close(RbacCatalogScope *scope);
 extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
@@ -214,6 +215,7 @@ extern void rbac_grants_stats(RbacCacheStats *stats);
 /* ---- compile.c: read from the tables ---- */
 
 extern void rbac_compile_grants(RbacGrants *grants);
+extern Datum rbac_compile_array(const int64 *ids, int nids);
 extern int	rbac_compile_kind(const RbacGrants *grants, const char *kind, int len);
 extern RbacIdSet *rbac_compile_keys(RbacGrants *grants, RbacReach *reach, int kind);
 extern RbacIdSet *rbac_compile_people(RbacGrants *grants, RbacReach *reach);

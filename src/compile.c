@@ -165,9 +165,9 @@ find_node(const RoleNode *nodes, int nnodes, int64 role_id)
 	return -1;
 }
 
-/* A Datum of int8[] in the current context. */
-static Datum
-int8_array(const int64 *ids, int nids)
+/* A Datum of bigint[] in the current context. */
+Datum
+rbac_compile_array(const int64 *ids, int nids)
 {
 	Datum	   *values = palloc(sizeof(Datum) * Max(nids, 1));
 
@@ -271,7 +271,7 @@ load_roles(RbacGrants *grants, const RbacCatalogScope *scope,
 	for (int i = 0; i < nrows; i++)
 		ids[i] = rows[i].role_id;
 	args[0] = Int64GetDatum(grants->org);
-	args[1] = int8_array(ids, nrows);
+	args[1] = rbac_compile_array(ids, nrows);
 	found = rbac_catalog_query(scope, &roles_below, args, NULL);
 
 	nodes = palloc0(sizeof(RoleNode) * Max(found, 1));
@@ -467,7 +467,7 @@ load_units(RbacGrants *grants, const RbacCatalogScope *scope)
 		return;
 
 	args[0] = Int64GetDatum(grants->org);
-	args[1] = int8_array(ids, nids);
+	args[1] = rbac_compile_array(ids, nids);
 	rows = rbac_catalog_query(scope, &units_below, args, NULL);
 
 	/* the rows come grouped by the unit that they are below */

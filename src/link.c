@@ -90,19 +90,6 @@ named_table(const char *name, const LinkKey *key)
 	return relid;
 }
 
-static Oid
-table_owner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /*
  * The query that reads a link, in the current context, and plan->owner, who
  * runs it.  NULL if the protected table has no such relation that another
@@ -133,7 +120,7 @@ link_query(LinkPlan *plan)
 			Oid			relid = named_table(table, &plan->key);
 			MemoryContext old;
 
-			if (!linked && !has_privs_of_role(table_owner(plan->key.relid), table_owner(relid)))
+			if (!linked && !has_privs_of_role(rbac_catalog_owner(plan->key.relid), rbac_catalog_owner(relid)))
 				ereport(ERROR,
 						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						 errmsg("the owner of table \"%s\" does not own link table \"%s\"",
@@ -151,7 +138,7 @@ link_query(LinkPlan *plan)
 				appendStringInfo(&buf, " AND l.%s OPERATOR(pg_catalog.=) $2", quote_identifier(member));
 			MemoryContextSwitchTo(old);
 			sql = buf.data;
-			plan->owner = linked ? InvalidOid : table_owner(relid);
+			plan->owner = linked ? InvalidOid : rbac_catalog_owner(relid);
 			plan->table = relid;
 			namestrcpy(&plan->table_name, get_rel_name(relid));
 		}
@@ -329,12 +316,8 @@ Datum
 chat_rbac_link_scope(PG_FUNCTION_ARGS)
 {
 	const RbacIdSet *set = linked_ids(fcinfo, 0);
-	Datum	   *values = palloc(sizeof(Datum) * Max(set->nids, 1));
 
-	for (int i = 0; i < set->nids; i++)
-		values[i] = Int64GetDatum(set->ids[i]);
-	PG_RETURN_ARRAYTYPE_P(construct_array(values, set->nids, INT8OID, sizeof(int64),
-										  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	return rbac_compile_array(set->ids, set->nids);
 }
 
 /*

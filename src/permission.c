@@ -191,13 +191,3 @@ rbac_permission_overlaps(const RbacPermission *p, const RbacPermission *q)
 		(p->relation_len == 0 || q->relation_len == 0 ||
 		 is_equal(relation_of(p), relation_of(q)));
 }
-
-/* May a table's relation be called this?  "all" has its meaning already. */
-bool
-rbac_relation_name_valid(const char *name, size_t len)
-{
-	Part		part = {name, len};
-
-	return check_part(part, false, &relation_errors) == NULL &&
-		!(len == 3 && memcmp(name, "all", 3) == 0);
-}

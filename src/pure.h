@@ -35,7 +35,6 @@ extern const char *rbac_permission_parse(const char *text, size_t len, RbacPermi
 extern int	rbac_permission_compare(const RbacPermission *a, const RbacPermission *b);
 extern bool rbac_permission_covers(const RbacPermission *p, const RbacPermission *q);
 extern bool rbac_permission_overlaps(const RbacPermission *p, const RbacPermission *q);
-extern bool rbac_relation_name_valid(const char *name, size_t len);
 
 /* ---- permset.c: a canonical set of permissions ---- */
 

@@ -56,20 +56,6 @@ scope_or_all(RbacCheck *check, FunctionCallInfo fcinfo)
 	return scope;
 }
 
-static Datum
-idset_to_array(const RbacIdSet *set)
-{
-	Datum	   *values = palloc(sizeof(Datum) * Max(set->nids, 1));
-	ArrayType  *array;
-
-	for (int i = 0; i < set->nids; i++)
-		values[i] = Int64GetDatum(set->ids[i]);
-	array = construct_array(values, set->nids, INT8OID, sizeof(int64),
-							FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	pfree(values);
-	return PointerGetDatum(array);
-}
-
 /* chat_rbac.current_org() -> bigint: the org of the active member who asks, or NULL */
 Datum
 chat_rbac_current_org(PG_FUNCTION_ARGS)
@@ -136,13 +122,14 @@ Datum
 chat_rbac_unit_scope(PG_FUNCTION_ARGS)
 {
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-	static const RbacIdSet none = {0, NULL, 0, NULL};
 	text	   *kind = PG_GETARG_TEXT_PP(2);
+	const RbacIdSet *keys;
 
 	if (check->grants == NULL)
-		return idset_to_array(&none);
-	return idset_to_array(rbac_authz_keys(check->grants, scope_of(check, fcinfo, 0, false),
-										  VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind)));
+		return rbac_compile_array(NULL, 0);
+	keys = rbac_authz_keys(check->grants, scope_of(check, fcinfo, 0, false),
+						   VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+	return rbac_compile_array(keys->ids, keys->nids);
 }
 
 /*
@@ -154,12 +141,12 @@ Datum
 chat_rbac_members_scope(PG_FUNCTION_ARGS)
 {
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-	static const RbacIdSet none = {0, NULL, 0, NULL};
+	const RbacIdSet *people;
 
 	if (check->grants == NULL)
-		return idset_to_array(&none);
-	return idset_to_array(rbac_authz_people(check->grants,
-											scope_or_all(check, fcinfo)));
+		return rbac_compile_array(NULL, 0);
+	people = rbac_authz_people(check->grants, scope_or_all(check, fcinfo));
+	return rbac_compile_array(people->ids, people->nids);
 }
 
 /* ---- tests ---- */
