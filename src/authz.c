@@ -29,9 +29,9 @@
 /* ---- the decision ---- */
 
 /*
- * Do these permissions carry any of wanted under the scope's relation?  The
- * policy tests the relation itself, so a permission must be of just that one,
- * or, where the scope says so, of every row.
+ * Do these permissions carry any of wanted under the scope's relation?  Who
+ * asks tests the relation itself, so a permission must be of just that one, or,
+ * where the scope says so, of every row.
  */
 static bool
 carries(const RbacPermset *held, const RbacScope *scope)
@@ -44,7 +44,8 @@ carries(const RbacPermset *held, const RbacScope *scope)
 		RbacPermission wanted;
 		size_t		at = 0;
 
-		if (!(candidate.relation_len == scope->relation_len &&
+		if (scope->relation != NULL &&
+			!(candidate.relation_len == scope->relation_len &&
 			  memcmp(&candidate.text[candidate.len - candidate.relation_len],
 					 scope->relation, scope->relation_len) == 0) &&
 			!(candidate.relation_len == 0 && scope->or_all))
@@ -81,8 +82,8 @@ decide_scope(RbacGrants *grants, RbacScope *scope)
 /*
  * rbac_authz_scope
  *		Where the member holds any of wanted for rows with the relation; "all"
- *		is every row.  With or_all, permissions for every row count too.  wanted
- *		is copied.  The result belongs to grants, or to overflow when grants
+ *		is every row, NULL is any relation or none.  With or_all, permissions for
+ *		every row count too.  wanted is copied.  The result belongs to grants, or to overflow when grants
  *		has been asked too many different questions.
  */
 const RbacScope *
@@ -102,7 +103,8 @@ rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 	{
 		if (scope->or_all == or_all &&
 			scope->relation_len == relation_len &&
-			memcmp(scope->relation, relation, relation_len) == 0 &&
+			(scope->relation == NULL) == (relation == NULL) &&
+			(relation_len == 0 || memcmp(scope->relation, relation, relation_len) == 0) &&
 			rbac_permset_compare(&scope->wanted, wanted) == 0)
 			return scope;
 	}
@@ -110,10 +112,11 @@ rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 	scope = MemoryContextAllocZero(context, sizeof(RbacScope));
 	bytes = MemoryContextAlloc(context, wanted->size + relation_len + 1);
 	memcpy(bytes, wanted->data, wanted->size);
-	memcpy(bytes + wanted->size, relation, relation_len);
+	if (relation_len > 0)
+		memcpy(bytes + wanted->size, relation, relation_len);
 	scope->wanted.data = bytes;
 	scope->wanted.size = wanted->size;
-	scope->relation = bytes + wanted->size;
+	scope->relation = relation != NULL ? bytes + wanted->size : NULL;
 	scope->relation_len = relation_len;
 	scope->or_all = or_all;
 	scope->context = context;
@@ -250,11 +253,7 @@ typedef struct QueryHold
 	MemoryContext context;
 	RbacIdentity identity;		/* for whom the query runs */
 	TimestampTz statement;
-	SubTransactionId subxact;
-	CommandId	command;		/* of its snapshot, as the next three */
-	TransactionId xmin;
-	TransactionId xmax;
-	uint32		xcnt;
+	RbacCommandMark command;
 	RbacGrants *grants;			/* pinned; NULL if none yet */
 	struct QueryHold *next;
 	MemoryContextCallback release;
@@ -306,14 +305,10 @@ static RbacGrants *
 pin_for_query(QueryHold *hold, const RbacIdentity *identity)
 {
 	const char *active_roles = rbac_identity_active_roles();
-	static const SnapshotData none = {0};
-	const SnapshotData *snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : &none;
 
 	if (hold->grants == NULL ||
 		hold->statement != rbac_now() ||
-		hold->subxact != GetCurrentSubTransactionId() ||
-		hold->command != snapshot->curcid ||
-		hold->xmin != snapshot->xmin || hold->xmax != snapshot->xmax || hold->xcnt != snapshot->xcnt ||
+		!rbac_command_is(&hold->command) ||
 		memcmp(&hold->grants->identity, identity, sizeof(RbacIdentity)) != 0 ||
 		strcmp(hold->grants->active_roles, active_roles) != 0)
 	{
@@ -323,14 +318,20 @@ pin_for_query(QueryHold *hold, const RbacIdentity *identity)
 			rbac_grants_unpin(hold->grants);
 		hold->grants = grants;
 		hold->statement = rbac_now();
-		hold->subxact = GetCurrentSubTransactionId();
-		hold->command = snapshot->curcid;
-		hold->xmin = snapshot->xmin;
-		hold->xmax = snapshot->xmax;
-		hold->xcnt = snapshot->xcnt;
+		hold->command = rbac_command_now();
 	}
 	hold->grants->pins++;
 	return hold->grants;
+}
+
+/* Make a zeroed check, which lives in fn_mcxt, that of a call site. */
+void
+rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check)
+{
+	check->release.func = release_check;
+	check->release.arg = check;
+	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &check->release);
+	flinfo->fn_extra = check;
 }
 
 /*
@@ -351,14 +352,12 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 	if (check == NULL)
 	{
 		check = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(RbacCheck));
-		check->release.func = release_check;
-		check->release.arg = check;
-		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &check->release);
-		flinfo->fn_extra = check;
+		rbac_authz_attach(flinfo, check);
 	}
 
 	/* let go first: an error below must leave a call site that asks again */
 	check->stamp.epoch = 0;
+	check->renewals++;
 	release_check(check);
 	check->scope = NULL;
 	check->bound = false;

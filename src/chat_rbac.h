@@ -5,8 +5,11 @@
  *
  * A check goes down through the layers and an answer comes up:
  *
- *	scope.c, link.c		a policy asks "the units where I may view, please"
+ *	scope.c, guard.c	a policy asks "the units where I may view, please"; a
+ *						trigger, "may this row be closed?"
+ *	row.c, link.c		one row's relations and units looked up in a decision
  *	authz.c				the one decision: which grants carry that right
+ *	protection.c		a protected table's specification, compiled
  *	grants.c, compile.c	the member's compiled grants, from a cache
  *	identity.c			who asks, read from settings that cannot be forged
  *	inval.c, catalog.c	when to forget, and how to read our tables
@@ -23,11 +26,13 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "fmgr.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
+#include "nodes/execnodes.h"
 #include "pure.h"
-#include "utils/snapshot.h"
+#include "utils/snapmgr.h"
 
 #define RBAC_SCHEMA		"chat_rbac"
 #define RBAC_VERSION	"0.1.0" /* the SQL objects that this library serves */
@@ -230,6 +235,125 @@ rbac_permset_view(struct varlena *value, RbacPermset *out)
 	out->size = VARSIZE_ANY_EXHDR(value);
 }
 
+/* ---- protection.c: a protected table's specification, compiled ---- */
+
+#define RBAC_UNIT_KINDS_MAX 8	/* unit columns of one table */
+
+typedef enum RbacCommand
+{
+	RBAC_INSERT,
+	RBAC_UPDATE,
+	RBAC_DELETE
+} RbacCommand;
+
+#define RBAC_NCOMMANDS		3
+
+/* A column of the relation at hand; ids are int4 or int8. */
+typedef struct RbacColumn
+{
+	AttrNumber	attnum;			/* InvalidAttrNumber: none */
+	bool		is_int4;
+} RbacColumn;
+
+static inline int64
+rbac_column_id(const RbacColumn *column, Datum value)
+{
+	return column->is_int4 ? DatumGetInt32(value) : DatumGetInt64(value);
+}
+
+typedef enum RbacTestKind
+{
+	RBAC_TEST_ANYTHING,
+	RBAC_TEST_NULL,
+	RBAC_TEST_MEMBER,			/* "$member": who asks */
+	RBAC_TEST_MEMBERS,			/* "$members": somebody at the grant's unit */
+	RBAC_TEST_LITERAL
+} RbacTestKind;
+
+typedef struct RbacTest
+{
+	RbacTestKind kind;
+	RbacColumn	column;
+	ExprState  *equals;			/* for a literal, of CaseTestExpr */
+} RbacTest;
+
+/* A named relation: tests that must all pass, or what another table tells. */
+typedef struct RbacRelation
+{
+	char	   *name;
+	bool		personal;		/* ties the row to a person */
+	int			ntests;
+	RbacTest   *tests;
+	bool		told;			/* by another table: see link.c */
+	RbacColumn	key;			/* then, what it refers to */
+} RbacRelation;
+
+/* What a rule requires, beside an index into RbacProtection.needs. */
+#define RBAC_NEEDS_NOTHING	(-1)
+#define RBAC_NEEDS_OWNER	(-2)	/* no permission: to be the table's owner */
+#define RBAC_NEEDS_ANY		(-3)	/* "any", where no other rule names one */
+
+typedef struct RbacAction
+{
+	RbacCommand command;
+	RbacColumn	column;			/* attnum 0: every change without a rule */
+	RbacTest	from;
+	RbacTest	to;
+	int			requires;
+	int			into;
+} RbacAction;
+
+/* A kept query for the rows of a table that have a key. */
+typedef struct RbacFetch
+{
+	char	   *key;			/* quoted, comma-separated columns */
+	SPIPlanPtr	plan;
+	struct RbacFetch *next;
+} RbacFetch;
+
+typedef struct RbacProtection
+{
+	Oid			relid;			/* whose columns it speaks of */
+	Oid			root;			/* the protected table: itself, or what it is a partition of */
+	char	   *resource;
+	RbacColumn	org;
+	int			nunits;
+	struct
+	{
+		char	   *kind;
+		RbacColumn	column;
+	}			units[RBAC_UNIT_KINDS_MAX];
+	int			nrelations;
+	RbacRelation *relations;
+	Oid			parent;			/* InvalidOid: none */
+	RbacColumn	parent_column;
+	char	   *parent_key;		/* the column that it refers to, */
+	char	   *parent_org;		/* and the org's there, or NULL */
+	int			nactions;
+	RbacAction *actions;
+	Bitmapset  *ruled[RBAC_NCOMMANDS];	/* columns that have rules */
+	int			nneeds;
+	RbacPermset *needs;			/* sets of which one is required */
+	int			nkeys;			/* the primary key, but for the org */
+	RbacColumn *keys;
+	bool		keys_are_ids;
+	int			nplaces;		/* columns that tell a row and its place */
+	AttrNumber *places;
+
+	RbacFetch  *fetches;
+	ExprContext *econtext;		/* for literals; on demand */
+	MemoryContext context;
+	int			pins;
+	bool		valid;
+	bool		published;
+} RbacProtection;
+
+extern void rbac_protection_init(void);
+extern RbacProtection *rbac_protection_pin(Oid relid);
+extern void rbac_protection_unpin(RbacProtection *form);
+extern bool rbac_protection_test(RbacProtection *form, const RbacTest *test, int64 member,
+								 Datum value, bool isnull);
+
 /* ---- authz.c: the one yes ---- */
 
 /*
@@ -239,7 +363,7 @@ rbac_permset_view(struct varlena *value, RbacPermset *out)
 struct RbacScope
 {
 	RbacPermset wanted;
-	char	   *relation;
+	char	   *relation;		/* NULL: any, or none */
 	int			relation_len;
 	bool		or_all;			/* permissions for every row count too */
 	bool		org_wide;		/* everywhere in the org */
@@ -251,8 +375,6 @@ struct RbacScope
 	RbacScope  *next;
 };
 
-#define RBAC_UNIT_KINDS_MAX 8	/* unit columns of one table */
-
 /* A unit column among a call's arguments. */
 typedef struct RbacUnitArgument
 {
@@ -260,6 +382,44 @@ typedef struct RbacUnitArgument
 	int			kind;			/* index into RbacGrants.kinds, or -1 */
 	const RbacIdSet *keys;		/* of that kind, in the scope */
 } RbacUnitArgument;
+
+/*
+ * A command: what is read under its snapshot stays as it is.  A subtransaction
+ * that is rolled back leaves its command ids to the next one.
+ */
+typedef struct RbacCommandMark
+{
+	SubTransactionId subxact;
+	CommandId	command;		/* of its snapshot, as the others; InvalidCommandId: none */
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		xcnt;
+} RbacCommandMark;
+
+static inline RbacCommandMark
+rbac_command_now(void)
+{
+	RbacCommandMark mark = {GetCurrentSubTransactionId(), InvalidCommandId, 0, 0, 0};
+
+	if (ActiveSnapshotSet())
+	{
+		const SnapshotData *snapshot = GetActiveSnapshot();
+
+		mark.command = snapshot->curcid;
+		mark.xmin = snapshot->xmin;
+		mark.xmax = snapshot->xmax;
+		mark.xcnt = snapshot->xcnt;
+	}
+	return mark;
+}
+
+static inline bool
+rbac_command_is(const RbacCommandMark *mark)
+{
+	RbacCommandMark now = rbac_command_now();
+
+	return now.command != InvalidCommandId && memcmp(mark, &now, sizeof(now)) == 0;
+}
 
 /*
  * One call site's hold on the asker's grants: kept in fn_extra, so a row costs
@@ -273,12 +433,14 @@ typedef struct RbacCheck
 	bool		bound;			/* units are looked up, and cannot vary */
 	RbacUnitArgument *units;
 	RbacIdSet  *linked;			/* link.c; NULL until read */
-	CommandId	linked_command; /* when it was */
-	SubTransactionId linked_subxact;
+	RbacCommandMark linked_at;	/* when it was */
 	MemoryContext linked_context;	/* of linked */
+	struct RbacRowState *rows;	/* row.c; NULL until asked for */
+	uint64		renewals;
 	MemoryContextCallback release;
 } RbacCheck;
 
+extern void rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check);
 extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 										 const char *relation, int relation_len,
@@ -318,6 +480,29 @@ rbac_authz_follow(FmgrInfo *flinfo)
 		return check;
 	return rbac_authz_renew(flinfo, true);
 }
+
+/* ---- link.c: relations that another table tells ---- */
+
+extern RbacIdSet *rbac_link_read(const RbacGrants *grants, Oid protected, const char *relation,
+								 int relation_len, MemoryContext context);
+
+/* ---- row.c: one row, looked up in a decision ---- */
+
+/* A row's columns, by attnum - 1. */
+typedef struct RbacRow
+{
+	const Datum *values;
+	const bool *nulls;
+} RbacRow;
+
+typedef struct RbacRowState RbacRowState;
+
+extern RbacRowState *rbac_row_state(RbacCheck *check, MemoryContext parent);
+extern RbacProtection *rbac_row_protection(RbacRowState *state, Oid relid);
+extern bool rbac_row_allows(RbacRowState *state, RbacProtection *form,
+							const RbacPermset *wanted, const RbacRow *row);
+extern bool rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key,
+						  RbacRow *row);
 
 /* ---- permission_io.c, permset_io.c: SQL values from and to the pure layer ---- */
 

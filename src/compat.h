@@ -51,4 +51,11 @@ extern int	no_such_variable
 #define rbac_name_parts(name) stringToQualifiedNameList(name)
 #endif
 
+/* Has a role the rights of a table's owner? */
+#if PG_VERSION_NUM >= 160000
+#define rbac_is_owner(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#else
+#define rbac_is_owner(relid, role) pg_class_ownercheck(relid, role)
+#endif
+
 #endif							/* CHAT_RBAC_COMPAT_H */

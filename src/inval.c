@@ -14,11 +14,14 @@
  */
 #include "chat_rbac.h"
 
+#include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
 #include "storage/sinval.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
 
 uint64		rbac_inval_generation = 1;
 uint64		rbac_inval_epoch = 1;
@@ -67,6 +70,23 @@ rbac_inval_accept(void)
 	return rbac_inval_generation;
 }
 
+/* A table whose specification changes is told so itself, for protection.c. */
+static void
+note_specification(const TriggerData *trigdata)
+{
+	Relation	rel = trigdata->tg_relation;
+	bool		isnull;
+	Datum		relid;
+
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		strcmp(RelationGetRelationName(rel), "protection") != 0)
+		return;
+	relid = heap_getattr(trigdata->tg_trigtuple, SPI_fnumber(RelationGetDescr(rel), "relation"),
+						 RelationGetDescr(rel), &isnull);
+	if (!isnull && SearchSysCacheExists1(RELOID, relid))
+		CacheInvalidateRelcacheByRelid(DatumGetObjectId(relid));
+}
+
 /*
  * chat_rbac.invalidate() trigger
  *		AFTER INSERT OR UPDATE OR DELETE (row) and TRUNCATE (statement) on every
@@ -91,5 +111,6 @@ chat_rbac_invalidate(PG_FUNCTION_ARGS)
 				 errmsg("table \"chat_rbac.cache_proxy\" does not exist"),
 				 errhint("The extension is damaged: drop and create it again, or restore the table.")));
 	CacheInvalidateRelcacheByRelid(proxy);
+	note_specification((TriggerData *) fcinfo->context);
 	return PointerGetDatum(NULL);
 }

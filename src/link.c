@@ -260,6 +260,29 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 }
 
 /*
+ * rbac_link_read
+ *		The ids for which a relation of a protected table holds for the asker, as
+ *		the active snapshot shows them; in context.  None if no other table
+ *		tells that relation.
+ */
+RbacIdSet *
+rbac_link_read(const RbacGrants *grants, Oid protected, const char *relation,
+			   int relation_len, MemoryContext context)
+{
+	LinkPlan	plan;
+	LinkKey		key;
+
+	if (relation_len >= RELATION_NAME_SIZE)
+		return rbac_compile_idset(context, NULL, 0);
+	memset(&key, 0, sizeof(key));
+	key.relid = protected;
+	memcpy(key.relation, relation, relation_len);
+	if (!link_plan(&key, &plan))
+		return rbac_compile_idset(context, NULL, 0);
+	return read_ids(&plan, grants, context);
+}
+
+/*
  * The ids for which relation (argument arg + 1) of a protected table (arg + 2)
  * holds, if any of the permissions (arg) is granted with it, or if arg + 3 is
  * true for every row, anywhere.  Read when the call site has none of this
@@ -270,32 +293,20 @@ linked_ids(FunctionCallInfo fcinfo, int arg)
 {
 	static RbacIdSet none = {0, NULL, 0, NULL};
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-	CommandId	command = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
-	SubTransactionId subxact = GetCurrentSubTransactionId();
 	const RbacScope *scope;
 	text	   *relation;
-	LinkPlan	plan;
-	LinkKey		key;
 
-	if (likely(check->linked != NULL &&
-			   check->linked_command == command && check->linked_subxact == subxact))
+	if (likely(check->linked != NULL && rbac_command_is(&check->linked_at)))
 		return check->linked;
-	if (check->grants == NULL || command == InvalidCommandId ||
+	if (check->grants == NULL || !ActiveSnapshotSet() ||
 		!rbac_authz_arguments_const(fcinfo->flinfo, arg, arg + 3))
 		return &none;
-	check->linked_command = command;
-	check->linked_subxact = subxact;
+	check->linked_at = rbac_command_now();
 	check->linked = &none;
 
 	relation = PG_GETARG_TEXT_PP(arg + 1);
 	scope = rbac_authz_argument_scope(check, fcinfo, arg, PG_GETARG_BOOL(arg + 3));
-	if ((!scope->org_wide && scope->nreach == 0) ||
-		VARSIZE_ANY_EXHDR(relation) >= RELATION_NAME_SIZE)
-		return &none;
-	memset(&key, 0, sizeof(key));
-	key.relid = PG_GETARG_OID(arg + 2);
-	memcpy(key.relation, VARDATA_ANY(relation), VARSIZE_ANY_EXHDR(relation));
-	if (!link_plan(&key, &plan))
+	if (!scope->org_wide && scope->nreach == 0)
 		return &none;
 
 	check->linked = NULL;
@@ -303,7 +314,8 @@ linked_ids(FunctionCallInfo fcinfo, int arg)
 		check->linked_context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "chat_rbac linked ids",
 													  ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(check->linked_context);
-	check->linked = read_ids(&plan, check->grants, check->linked_context);
+	check->linked = rbac_link_read(check->grants, PG_GETARG_OID(arg + 2), VARDATA_ANY(relation),
+								   VARSIZE_ANY_EXHDR(relation), check->linked_context);
 	return check->linked;
 }
 

@@ -23,5 +23,6 @@ _PG_init(void)
 	rbac_identity_init();
 	rbac_grants_init();
 	rbac_inval_init();
+	rbac_protection_init();
 	MarkGUCPrefixReserved("chat_rbac");
 }

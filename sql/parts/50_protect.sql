@@ -41,7 +41,7 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_keys(text, jsonb, text[], text[]) IS 'Internal to protect(): an object with allowed keys only (NULL: any), and all required ones.';
 
-CREATE FUNCTION chat_rbac.spec_column(place text, relation regclass, col jsonb, id boolean DEFAULT true) RETURNS name
+CREATE FUNCTION chat_rbac.spec_column(place text, relation regclass, col jsonb, id boolean DEFAULT true, generated boolean DEFAULT false) RETURNS name
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -61,6 +61,10 @@ BEGIN
 			format('Its columns are %s.', array_to_string(found_names, ', ')),
 			'Perhaps you meant ' || chat_rbac.near_names(col #>> '{}', found_names) || '.');
 	END IF;
+	IF attr.attgenerated <> '' AND NOT generated THEN
+		PERFORM chat_rbac.spec_error(format('%s: column "%s" of table %s is generated', place, attr.attname, relation),
+			'Rights are looked at before it is computed: name the columns that it is computed from.');
+	END IF;
 	IF id AND attr.atttypid NOT IN ('integer'::regtype, 'bigint'::regtype) THEN
 		PERFORM chat_rbac.spec_error(format('%s: column "%s" of table %s is of type %s',
 				place, attr.attname, relation, format_type(attr.atttypid, attr.atttypmod)),
@@ -69,7 +73,7 @@ BEGIN
 	RETURN attr.attname;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.spec_column(text, regclass, jsonb, boolean) IS 'Internal to protect(): the name of a column that exists, and with id, holds integer or bigint.';
+COMMENT ON FUNCTION chat_rbac.spec_column(text, regclass, jsonb, boolean, boolean) IS 'Internal to protect(): the name of a column that exists, and with id, holds integer or bigint. It may be a generated one only if so said.';
 
 CREATE FUNCTION chat_rbac.table_named(name text) RETURNS regclass
 LANGUAGE plpgsql STABLE
@@ -109,7 +113,7 @@ DECLARE
 	key_columns name[];
 BEGIN
 	IF given IS NOT NULL THEN
-		RETURN chat_rbac.spec_column(format('"key" in %s', place), relation, given);
+		RETURN chat_rbac.spec_column(format('"key" in %s', place), relation, given, generated => true);
 	END IF;
 	SELECT array_agg(a.attname) INTO key_columns
 	FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
@@ -118,7 +122,7 @@ BEGIN
 		PERFORM chat_rbac.spec_error(format('%s must say with "key" which column of table %s it means', place, relation),
 			format('Beside the org, its primary key has the columns %s.', coalesce(array_to_string(key_columns, ', '), '(none)')));
 	END IF;
-	RETURN chat_rbac.spec_column(place, relation, to_jsonb(key_columns[1]::text));
+	RETURN chat_rbac.spec_column(place, relation, to_jsonb(key_columns[1]::text), generated => true);
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_key(text, regclass, name, jsonb) IS 'Internal to protect(): the id column of a table: the given one, or the primary key''s only column beside the org.';
@@ -157,15 +161,37 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF given IS NOT NULL THEN
-		RETURN chat_rbac.spec_column(format('"org" in %s', place), relation, given);
+		RETURN chat_rbac.spec_column(format('"org" in %s', place), relation, given, generated => true);
 	ELSIF EXISTS (SELECT FROM pg_attribute a
 				  WHERE a.attrelid = relation AND a.attname = org AND a.attnum > 0 AND NOT a.attisdropped) THEN
-		RETURN chat_rbac.spec_column(place, relation, to_jsonb(org::text));
+		RETURN chat_rbac.spec_column(place, relation, to_jsonb(org::text), generated => true);
 	END IF;
 	RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_org_of(text, regclass, name, jsonb) IS 'Internal to protect(): the org column of another table: the given one, or one of the same name; NULL if it has none.';
+
+CREATE FUNCTION chat_rbac.spec_literal(place text, relation regclass, col text, literal jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coltype text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = col);
+BEGIN
+	IF coltype LIKE 'char%' AND char_length(literal #>> '{}') > substring(coltype FROM '[(]([0-9]+)[)]')::int THEN
+		RAISE string_data_right_truncation;		-- as assigning it would, but casting it would not
+	END IF;
+	EXECUTE format('SELECT %L::%s = %1$L', literal #>> '{}', coltype);
+EXCEPTION
+	WHEN data_exception OR undefined_object OR integrity_constraint_violation THEN
+		PERFORM chat_rbac.spec_error(format('%s: %s is no value of column "%s"', place, literal, col),
+			format('The column is of type %s.', coltype));
+	WHEN undefined_function THEN
+		PERFORM chat_rbac.spec_error(format('%s: column "%s" cannot be tested', place, col),
+			format('Type %s has no operator "=".', coltype));
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_literal(text, regclass, text, jsonb) IS 'Internal to protect(): a literal that a column may be compared with.';
 
 CREATE FUNCTION chat_rbac.spec_relation(relation regclass, org name, relname text, value jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -177,7 +203,6 @@ DECLARE
 	other regclass;
 	col text;
 	test jsonb;
-	coltype text;
 	people int := 0;
 BEGIN
 	BEGIN
@@ -205,8 +230,8 @@ BEGIN
 		END IF;
 		RETURN jsonb_strip_nulls(jsonb_build_object(
 			'table', other::text,
-			'row', chat_rbac.spec_column(place, other, value -> 'row'),
-			'member', chat_rbac.spec_column(place, other, value -> 'member'),
+			'row', chat_rbac.spec_column(place, other, value -> 'row', generated => true),
+			'member', chat_rbac.spec_column(place, other, value -> 'member', generated => true),
 			'org', chat_rbac.spec_org_of(place, other, org, value -> 'org'),
 			'key', chat_rbac.spec_key(place, relation, org, value -> 'key')));
 	END IF;
@@ -223,7 +248,7 @@ BEGIN
 		END IF;
 		RETURN jsonb_build_object('linked', jsonb_strip_nulls(jsonb_build_object(
 			'table', other::text,
-			'column', chat_rbac.spec_column(place, other, value -> 'column'),
+			'column', chat_rbac.spec_column(place, other, value -> 'column', generated => true),
 			'org', chat_rbac.spec_org_of(place, other, org, value -> 'org'),
 			'key', chat_rbac.spec_key(place, relation, org, value -> 'key'))));
 	END IF;
@@ -244,21 +269,7 @@ BEGIN
 					PERFORM chat_rbac.spec_error(format('%s tests column "%s" against %s', place, col, test),
 						'The placeholders are "$member" and "$members".');
 				END IF;
-				SELECT format_type(a.atttypid, a.atttypmod) INTO coltype
-				FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = col;
-				BEGIN
-					IF coltype LIKE 'char%' AND char_length(test #>> '{}') > substring(coltype FROM '[(]([0-9]+)[)]')::int THEN
-						RAISE string_data_right_truncation;		-- as assigning it would, but casting it would not
-					END IF;
-					EXECUTE format('SELECT %L::%s = %1$L', test #>> '{}', coltype);
-				EXCEPTION
-					WHEN data_exception OR undefined_object OR integrity_constraint_violation THEN
-						PERFORM chat_rbac.spec_error(format('%s: %s is no value of column "%s"', place, test, col),
-							format('The column is of type %s.', coltype));
-					WHEN undefined_function THEN
-						PERFORM chat_rbac.spec_error(format('%s: column "%s" cannot be tested', place, col),
-							format('Type %s has no operator "=".', coltype));
-				END;
+				PERFORM chat_rbac.spec_literal(place, relation, col, test);
 		END CASE;
 	END LOOP;
 	IF people > 1 THEN
@@ -268,6 +279,124 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_relation(regclass, name, text, jsonb) IS 'Internal to protect(): one relation, checked and completed.';
+
+CREATE FUNCTION chat_rbac.spec_action(place text, relation regclass, rule jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	side text;
+BEGIN
+	PERFORM chat_rbac.spec_keys(place, rule, '{on,column,from,to,requires,into}', '{on,requires}');
+	IF rule -> 'on' NOT IN ('"insert"', '"update"', '"delete"') THEN
+		PERFORM chat_rbac.spec_error(format('"on" of %s is %s', place, rule -> 'on'), 'It must be "insert", "update" or "delete".');
+	END IF;
+	IF rule ? 'column' THEN
+		PERFORM chat_rbac.spec_column(place, relation, rule -> 'column', id => false);
+	END IF;
+	FOREACH side IN ARRAY '{from,to}'::text[] LOOP
+		CONTINUE WHEN NOT rule ? side;
+		IF NOT rule ? 'column' THEN
+			PERFORM chat_rbac.spec_error(format('%s has a "%s", but no "column"', place, side));
+		ELSIF rule ->> 'on' = (CASE side WHEN 'from' THEN 'insert' ELSE 'delete' END) THEN
+			PERFORM chat_rbac.spec_error(format('%s is on %s, so it can have no "%s"', place, rule ->> 'on', side),
+				CASE side WHEN 'from' THEN 'There is no row before an insert.' ELSE 'There is no row after a delete.' END);
+		ELSIF jsonb_typeof(rule -> side) IN ('object', 'array') THEN
+			PERFORM chat_rbac.spec_error(format('"%s" of %s is an %s', side, place, jsonb_typeof(rule -> side)),
+				'It must be "$member", null, or a literal.');
+		ELSIF rule ->> side = '$member' THEN
+			PERFORM chat_rbac.spec_column(place, relation, rule -> 'column');
+		ELSIF left(rule ->> side, 1) = '$' THEN
+			PERFORM chat_rbac.spec_error(format('"%s" of %s is %s', side, place, rule -> side), 'The only placeholder here is "$member".');
+		ELSIF rule -> side <> 'null' THEN
+			PERFORM chat_rbac.spec_literal(format('"%s" of %s', side, place), relation, rule ->> 'column', rule -> side);
+		END IF;
+	END LOOP;
+	IF rule -> 'requires' NOT IN ('null', '"any"') THEN
+		PERFORM chat_rbac.spec_permission(format('"requires" of %s', place), rule -> 'requires');
+	END IF;
+	IF rule ? 'into' THEN
+		IF rule ->> 'on' <> 'update' THEN
+			PERFORM chat_rbac.spec_error(format('%s is on %s, so it can have no "into"', place, rule ->> 'on'),
+				'"into" is for the row that an update makes of another.');
+		END IF;
+		PERFORM chat_rbac.spec_permission(format('"into" of %s', place), rule -> 'into');
+	END IF;
+	RETURN rule;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_action(text, regclass, jsonb) IS 'Internal to protect(): one rule of "actions", checked.';
+
+CREATE FUNCTION chat_rbac.spec_actions(relation regclass, resource text, rules jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result jsonb := '[]';
+	rule jsonb;
+	n bigint;
+	earlier bigint;
+BEGIN
+	IF rules IS NULL THEN
+		rules := jsonb_build_array(
+			jsonb_build_object('on', 'insert', 'requires', resource || '.create'),
+			jsonb_build_object('on', 'update', 'requires', resource || '.edit'),
+			jsonb_build_object('on', 'delete', 'requires', resource || '.delete'));
+	ELSIF jsonb_typeof(rules) <> 'array' THEN
+		PERFORM chat_rbac.spec_error('"actions" must be an array of rules',
+			'A rule is {"on", "requires"}, with "column", "from", "to" and "into" where they are wanted.');
+	END IF;
+	FOR rule, n IN SELECT * FROM jsonb_array_elements(rules) WITH ORDINALITY LOOP
+		rule := chat_rbac.spec_action(format('rule %s of "actions"', n), relation, rule);
+		SELECT min(o.n) INTO earlier FROM jsonb_array_elements(result) WITH ORDINALITY AS o (other, n)
+		WHERE o.other -> 'on' = rule -> 'on' AND (o.other -> 'column') IS NOT DISTINCT FROM (rule -> 'column')
+			AND (NOT o.other ? 'from' OR o.other -> 'from' = rule -> 'from')
+			AND (NOT o.other ? 'to' OR o.other -> 'to' = rule -> 'to');
+		IF earlier IS NOT NULL THEN
+			PERFORM chat_rbac.spec_error(format('rule %s of "actions" is never reached', n),
+				format('Rule %s comes first and is for all of its changes.', earlier), 'Put the more special rule first.');
+		END IF;
+		result := result || jsonb_build_array(rule);
+	END LOOP;
+	FOR rule, n IN SELECT * FROM jsonb_array_elements(result) WITH ORDINALITY LOOP
+		IF rule ->> 'requires' = 'any' AND NOT EXISTS (SELECT FROM jsonb_array_elements(result) AS o
+			WHERE o -> 'on' = rule -> 'on' AND o ->> 'requires' <> 'any') THEN
+			PERFORM chat_rbac.spec_error(format('rule %s of "actions" requires "any", but no rule on %s names a permission', n, rule ->> 'on'));
+		END IF;
+	END LOOP;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_actions(regclass, text, jsonb) IS 'Internal to protect(): the rules of "actions", checked; by default <resource>.create, .edit and .delete.';
+
+CREATE FUNCTION chat_rbac.spec_requires(spec jsonb, command text) RETURNS chat_rbac.permset
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT chat_rbac.permset_agg(DISTINCT (a ->> 'requires')::chat_rbac.permission)
+	FROM jsonb_array_elements(spec -> 'actions') AS a
+	WHERE a ->> 'on' = command AND a ->> 'requires' <> 'any';
+END;
+COMMENT ON FUNCTION chat_rbac.spec_requires(jsonb, text) IS 'Internal to protect(): the permissions that a checked specification''s rules for a command name; NULL if none.';
+
+CREATE FUNCTION chat_rbac.spec_places(relation regclass, spec jsonb) RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH placed (name) AS (
+		SELECT spec ->> 'org'
+		UNION SELECT spec #>> '{parent,column}'
+		UNION SELECT u.value FROM jsonb_each_text(spec -> 'units') AS u
+		UNION SELECT coalesce(r.value ->> 'key', r.value #>> '{linked,key}') FROM jsonb_each(spec -> 'relations') AS r
+			WHERE r.value ? 'table' OR r.value ? 'linked'
+		UNION SELECT t.key FROM jsonb_each(spec -> 'relations') AS r, jsonb_object_keys(r.value) AS t (key)
+			WHERE NOT (r.value ? 'table' OR r.value ? 'linked'))
+	SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+	WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+		AND (a.attname IN (SELECT p.name FROM placed p) OR a.attnum IN (
+			SELECT unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary));
+END;
+COMMENT ON FUNCTION chat_rbac.spec_places(regclass, jsonb) IS 'Internal to protect(): the columns that tell a row and its place: the primary key, and what org, units, relations and parent are read from.';
 
 CREATE FUNCTION chat_rbac.spec_linked(spec jsonb) RETURNS regclass[]
 LANGUAGE sql STABLE
@@ -304,17 +433,20 @@ DECLARE
 	name text;
 	value jsonb;
 BEGIN
-	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view}', '{resource}');
+	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view,actions}', '{resource}');
 	IF jsonb_typeof(spec -> 'resource') <> 'string' THEN
 		PERFORM chat_rbac.spec_error('"resource" must be a string');
 	END IF;
 	PERFORM chat_rbac.spec_permission(format('"resource" %s', spec -> 'resource'), to_jsonb((spec ->> 'resource') || '.' || action))
-	FROM unnest('{view,create,edit,delete}'::text[]) AS action;
+	FROM unnest('{view,create,edit,delete}'::text[]) AS action
+	WHERE NOT spec ? CASE action WHEN 'view' THEN 'view' ELSE 'actions' END;
 	result := jsonb_build_object('resource', spec -> 'resource');
 
 	IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary) THEN
 		PERFORM chat_rbac.spec_error(format('table %s has no primary key', relation));
 	END IF;
+	PERFORM chat_rbac.spec_column('the primary key', relation, to_jsonb(p.name::text), id => false)
+	FROM unnest(chat_rbac.spec_places(relation, '{}')) AS p (name);
 	IF spec ? 'org' THEN
 		org := chat_rbac.spec_column('"org"', relation, spec -> 'org');
 		result := result || jsonb_build_object('org', org);
@@ -344,7 +476,7 @@ BEGIN
 		IF chat_rbac.spec_leads_back(relation, result) THEN
 			PERFORM chat_rbac.spec_error(format('parents and linked tables lead back to table %s', relation));
 		END IF;
-		RETURN result;
+		RETURN result || jsonb_build_object('actions', chat_rbac.spec_actions(relation, spec ->> 'resource', spec -> 'actions'));
 	END IF;
 
 	IF org IS NULL THEN
@@ -376,7 +508,7 @@ BEGIN
 	IF chat_rbac.spec_leads_back(relation, result) THEN
 		PERFORM chat_rbac.spec_error(format('parents and linked tables lead back to table %s', relation));
 	END IF;
-	RETURN result;
+	RETURN result || jsonb_build_object('actions', chat_rbac.spec_actions(relation, spec ->> 'resource', spec -> 'actions'));
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_check(regclass, jsonb) IS 'Internal to protect(): the specification checked and completed, or an error that names what is wrong and what is allowed.';

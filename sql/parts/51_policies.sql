@@ -1,12 +1,12 @@
 /* ---- protecting a table: policies, and the calls ---- */
 
-CREATE FUNCTION chat_rbac.policy_relation_arm(relation regclass, spec jsonb, permission chat_rbac.permission, relname text, prefix text) RETURNS text
+CREATE FUNCTION chat_rbac.policy_relation_arm(relation regclass, spec jsonb, permissions chat_rbac.permset, relname text, prefix text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	rel jsonb := spec #> ARRAY['relations', relname];
-	what text := format('%L::chat_rbac.permset, %L', '{' || permission || '}', relname);
+	what text := format('%L::chat_rbac.permset, %L', permissions, relname);
 	kinds text := format('%L::text[]', ARRAY(SELECT jsonb_object_keys(spec -> 'units')));
 	columns text := (SELECT string_agg(prefix || quote_ident(u.value), ', ') FROM jsonb_each_text(spec -> 'units') AS u);
 	org_wide text := format('chat_rbac.in_org_scope(%s%I, %s)', prefix, spec ->> 'org', what);
@@ -52,14 +52,14 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.policy_relation_arm(regclass, jsonb, chat_rbac.permission, text, text) IS 'Internal to protect(): the arm of one relation. In a table without unit columns a relation to a person ties the row to a grant at any unit.';
+COMMENT ON FUNCTION chat_rbac.policy_relation_arm(regclass, jsonb, chat_rbac.permset, text, text) IS 'Internal to protect(): the arm of one relation. In a table without unit columns a relation to a person ties the row to a grant at any unit.';
 
-CREATE FUNCTION chat_rbac.policy_condition(relation regclass, spec jsonb, permission chat_rbac.permission, prefix text DEFAULT '', depth int DEFAULT 0) RETURNS text
+CREATE FUNCTION chat_rbac.policy_condition(relation regclass, spec jsonb, permissions chat_rbac.permset, prefix text DEFAULT '', depth int DEFAULT 0) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	what text := format('%L::chat_rbac.permset, ''all''', '{' || permission || '}');
+	what text := format('%L::chat_rbac.permset, ''all''', permissions);
 	alias text := 'chat_rbac_parent' || coalesce(nullif(depth, 0)::text, '');	-- not the name of a table here
 	parent jsonb := spec -> 'parent';
 	above chat_rbac.protection;
@@ -69,7 +69,7 @@ BEGIN
 		RETURN (SELECT string_agg(arm, E'\n OR ') FROM (
 			SELECT format('chat_rbac.in_org_scope(%s%I, %s)', prefix, spec ->> 'org', what) AS arm
 			UNION ALL
-			SELECT chat_rbac.policy_relation_arm(relation, spec, permission, r, prefix)
+			SELECT chat_rbac.policy_relation_arm(relation, spec, permissions, r, prefix)
 			FROM jsonb_object_keys(spec -> 'relations') AS r
 			UNION ALL
 			SELECT format('chat_rbac.in_unit_scope(%s%I, %s, %L)', prefix, u.value, what, u.key)
@@ -84,11 +84,11 @@ BEGIN
 		above.relation, alias,
 		CASE WHEN parent ? 'org' THEN format('%I.%I = %s%I AND ', alias, parent ->> 'org', qualifier, spec ->> 'org') ELSE '' END,
 		alias, parent ->> 'key', qualifier, parent ->> 'column',
-		CASE WHEN permission IS NOT NULL THEN format(E'\n AND (%s)', chat_rbac.policy_condition(
-			above.relation, above.spec, permission, quote_ident(alias) || '.', depth + 1)) END);
+		CASE WHEN permissions IS NOT NULL THEN format(E'\n AND (%s)', chat_rbac.policy_condition(
+			above.relation, above.spec, permissions, quote_ident(alias) || '.', depth + 1)) END);
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permission, text, int) IS 'Internal to protect(): the condition under which who asks has a permission on a row: one arm for the org, one a unit column, one a relation. For a child, a visible parent row that satisfies it, or with no permission any visible parent row.';
+COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permset, text, int) IS 'Internal to protect(): the condition under which who asks has one of the permissions on a row: one arm for the org, one a unit column, one a relation. For a child, a visible parent row that satisfies it, or with no permissions any visible parent row.';
 
 CREATE FUNCTION chat_rbac.index_hints(relation regclass, spec jsonb) RETURNS TABLE (purpose text, statement text)
 LANGUAGE plpgsql STABLE
@@ -157,15 +157,13 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.warn_of_policies(regclass) IS 'Internal to protect() and unprotect(): warns of permissive policies that are not chat_rbac''s.';
 
-CREATE FUNCTION chat_rbac.make_policies(relation regclass, spec jsonb) RETURNS void
+CREATE FUNCTION chat_rbac.make_guard(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	resource text := spec ->> 'resource';
 	part regclass;
-	child regclass;
-	child_spec jsonb;
+	later text;
 BEGIN
 	/* rows of a partition or child are reached through this table only */
 	FOR part IN
@@ -175,23 +173,62 @@ BEGIN
 			SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid)
 		SELECT relid FROM tree LOOP
 		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+		EXECUTE format('CREATE OR REPLACE TRIGGER chat_rbac_truncate BEFORE TRUNCATE ON %s EXECUTE FUNCTION chat_rbac.guard_truncate()', part);
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER chat_rbac_truncate', part);
 	END LOOP;
 
+	/* triggers fire in the order of their names: this one shall see what the others have made of the row */
+	EXECUTE format('CREATE OR REPLACE TRIGGER zz_chat_rbac_guard BEFORE INSERT OR UPDATE OR DELETE ON %s'
+		' FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard()', relation);
+	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_chat_rbac_guard', relation);
+	FOR later IN SELECT t.tgname FROM pg_trigger t
+		WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard' LOOP
+		RAISE WARNING 'trigger "%" on table % fires after the guard', later, relation
+			USING DETAIL = 'What it changes in a row is not checked, and where it moves the row elsewhere, the row is refused.',
+				HINT = format('Give it a name that comes earlier: ALTER TRIGGER %I ON %s RENAME TO …;', later, relation);
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.make_guard(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.make_guard(regclass) IS 'Internal to protect(): closes a table and its partitions to all but policies, and makes the triggers that guard its rows.';
+
+CREATE FUNCTION chat_rbac.make_policies(relation regclass, spec jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	resource text := spec ->> 'resource';
+	what text := format('%L::regclass, %s', relation, (SELECT string_agg(quote_ident(p), ', ') FROM unnest(chat_rbac.spec_places(relation, spec)) AS p));
+	reach text;
+	child regclass;
+	child_spec jsonb;
+BEGIN
 	PERFORM chat_rbac.drop_policies(relation);
 	IF spec ? 'org' THEN
 		EXECUTE format('CREATE POLICY chat_rbac_org ON %s AS RESTRICTIVE USING (%I = chat_rbac.current_org())',
 			relation, spec ->> 'org');
 	END IF;
-	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s)',
+
+	/* what is being written and has been approved passes once; the org makes that an arm for which an index may be used */
+	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s%s)',
 		relation, CASE WHEN spec ? 'parent' AND NOT spec ? 'view'
 			THEN 'chat_rbac.current_org() IS NOT NULL AND ' || chat_rbac.policy_condition(relation, spec, NULL)	-- so that it goes with the extension
-			ELSE chat_rbac.policy_condition(relation, spec, coalesce(spec ->> 'view', resource || '.view')::chat_rbac.permission) END);
-	EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (%s)',
-		relation, chat_rbac.policy_condition(relation, spec, (resource || '.create')::chat_rbac.permission));
-	EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s)',
-		relation, chat_rbac.policy_condition(relation, spec, (resource || '.edit')::chat_rbac.permission));
-	EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)',
-		relation, chat_rbac.policy_condition(relation, spec, (resource || '.delete')::chat_rbac.permission));
+			ELSE chat_rbac.policy_condition(relation, spec, ('{' || coalesce(spec ->> 'view', resource || '.view') || '}')::chat_rbac.permset) END,
+		format(CASE WHEN spec ? 'org' THEN E'\n OR (%2$I = chat_rbac.handing_over(%3$L::regclass) AND chat_rbac.handed_over(%1$s))'
+			ELSE E'\n OR chat_rbac.handed_over(%1$s)' END, what, spec ->> 'org', relation));
+
+	/* the guard decides row by row: which right a change needs, and that it is held */
+	IF spec @> '{"actions": [{"on": "insert"}]}' THEN
+		EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (chat_rbac.approved(%s))', relation, what);
+	END IF;
+	reach := chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'update'));
+	IF chat_rbac.spec_requires(spec, 'update') IS NOT NULL THEN
+		EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s) WITH CHECK (chat_rbac.approved(%s))', relation, reach, what);
+	END IF;
+	reach := chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'delete'));
+	IF chat_rbac.spec_requires(spec, 'delete') IS NOT NULL THEN
+		EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)', relation, reach);
+	END IF;
 
 	/* conditions of children repeat those of their parent */
 	FOR child, child_spec IN SELECT p.relation, p.spec FROM chat_rbac.protection p
@@ -247,6 +284,7 @@ BEGIN
 	VALUES (protect.relation, checked, (checked #>> '{parent,table}')::regclass, chat_rbac.spec_linked(checked))
 	ON CONFLICT ON CONSTRAINT protection_pkey
 		DO UPDATE SET spec = EXCLUDED.spec, parent = EXCLUDED.parent, linked = EXCLUDED.linked;
+	PERFORM chat_rbac.make_guard(relation);
 	PERFORM chat_rbac.make_policies(relation, checked);
 
 	PERFORM chat_rbac.warn_of_policies(relation);
@@ -264,6 +302,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	dependant text;
+	part regclass;
 BEGIN
 	IF NOT EXISTS (SELECT FROM chat_rbac.protection p WHERE p.relation = unprotect.relation) THEN
 		RAISE EXCEPTION 'table % is not protected', relation USING ERRCODE = 'undefined_object';
@@ -279,6 +318,12 @@ BEGIN
 			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Unprotect those first.';
 	END IF;
 	PERFORM chat_rbac.drop_policies(relation);
+	EXECUTE format('DROP TRIGGER IF EXISTS zz_chat_rbac_guard ON %s', relation);
+	FOR part IN SELECT t.tgrelid FROM pg_trigger t
+		WHERE t.tgname = 'chat_rbac_truncate' AND t.tgfoid = 'chat_rbac.guard_truncate()'::regprocedure
+			AND (t.tgrelid = relation OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(relation))) LOOP
+		EXECUTE format('DROP TRIGGER chat_rbac_truncate ON %s', part);
+	END LOOP;
 	DELETE FROM chat_rbac.protection p WHERE p.relation = unprotect.relation;
 	PERFORM chat_rbac.warn_of_policies(relation);
 	RAISE NOTICE 'table % has no policies of chat_rbac any more, and stays closed', relation

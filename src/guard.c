@@ -1,0 +1,583 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/guard.c
+ *	  The guard: each change of a protected table needs its own right.
+ *
+ * A BEFORE ROW trigger, ENABLE ALWAYS and named to fire last, finds the rules
+ * that a change falls under and requires what they require: on the row as it
+ * was, for an INSERT on the row as it will be.  Policies let an UPDATE or DELETE
+ * reach the rows on which any of the table's rights for that command is held;
+ * which one a change needs is said here.
+ *
+ * An approved row is remembered until the next one, within the command and the
+ * trigger's execution.  Policies ask for it: approved() is what an INSERT or
+ * UPDATE must have to be checked in, and handed_over() lets the new row pass the
+ * SELECT policy once, though who gave it away cannot see it any more.
+ *
+ * Roles that bypass row-level security bypass the guard.  A cascade of a foreign
+ * key runs as the table's owner past the policies, and past the guard too: what
+ * was asked for, in the table referred to, has been checked there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/detoast.h"
+#include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "utils/acl.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(chat_rbac_guard);
+PG_FUNCTION_INFO_V1(chat_rbac_guard_truncate);
+PG_FUNCTION_INFO_V1(chat_rbac_approved);
+PG_FUNCTION_INFO_V1(chat_rbac_handing_over);
+PG_FUNCTION_INFO_V1(chat_rbac_handed_over);
+
+/* An UPDATE that moves a row to another partition deletes and inserts it there. */
+typedef enum MoveStep
+{
+	MOVE_NONE,
+	MOVE_MAY_DELETE,			/* the update has been approved */
+	MOVE_MAY_INSERT				/* and the row was deleted by it */
+} MoveStep;
+
+/*
+ * One trigger's execution: all rows of one relation in one query.  The check
+ * comes first, because fn_extra is that to authz.c.
+ */
+typedef struct GuardState
+{
+	RbacCheck	check;
+	MemoryContext query;		/* of the query that it is part of */
+	bool		bypassed;
+	Oid			root;
+	int			nplaces;
+	Datum	   *places;			/* of the approved row */
+	bool	   *place_nulls;
+	RbacCommandMark command;	/* in which it was approved */
+	bool		approved;
+	bool		handed_over;	/* it has passed a SELECT policy */
+	MoveStep	move;
+	ItemPointerData moved;		/* the row that is being moved */
+	MemoryContext row_context;	/* of what places point to */
+	dlist_node	link;
+	MemoryContextCallback release;
+} GuardState;
+
+static dlist_head running = DLIST_STATIC_INIT(running);
+
+/* ---- the trigger's execution ---- */
+
+static void
+forget_state(void *arg)
+{
+	dlist_delete(&((GuardState *) arg)->link);
+}
+
+static GuardState *
+guard_state(FmgrInfo *flinfo)
+{
+	GuardState *state = (GuardState *) flinfo->fn_extra;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(GuardState));
+		rbac_authz_attach(flinfo, &state->check);
+		state->query = flinfo->fn_mcxt;
+		state->row_context = AllocSetContextCreate(flinfo->fn_mcxt, "chat_rbac approved row",
+												   ALLOCSET_SMALL_SIZES);
+		state->release.func = forget_state;
+		state->release.arg = state;
+		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &state->release);
+		dlist_push_head(&running, &state->link);
+		/* as for policies: superusers and BYPASSRLS; and foreign keys' own queries */
+		state->bypassed = has_bypassrls_privilege(GetUserId()) || InNoForceRLSOperation();
+	}
+	return state;
+}
+
+/* ---- what has changed ---- */
+
+/*
+ * Are two values of one column the same?  A value that an UPDATE leaves alone
+ * keeps its toast pointer, so that need not be fetched.
+ */
+static bool
+same_value(Form_pg_attribute attr, Datum a, Datum b)
+{
+	if (attr->attbyval)
+		return datumIsEqual(a, b, true, attr->attlen);
+	if (a == b)
+		return true;
+	if (attr->attlen == -1 &&
+		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(a)) && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(b)) &&
+		memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_EXTERNAL(DatumGetPointer(a))) == 0)
+		return true;
+	return datum_image_eq(a, b, attr->attbyval, attr->attlen);
+}
+
+static bool
+is_changed(Relation rel, int at, const RbacRow *old, const RbacRow *new)
+{
+	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), at);
+
+	/* what is generated follows from other columns, and is not yet */
+	if (attr->attisdropped || attr->attgenerated != '\0')
+		return false;
+	if (old->nulls[at] || new->nulls[at])
+		return old->nulls[at] != new->nulls[at];
+	return !same_value(attr, old->values[at], new->values[at]);
+}
+
+/* ---- what that requires ---- */
+
+/* One change of one row, on its way through the rules. */
+typedef struct Change
+{
+	RbacRowState *rows;
+	RbacProtection *form;
+	int64		member;			/* who makes it */
+	RbacCommand command;
+	const RbacRow *old;			/* NULL for INSERT */
+	const RbacRow *new;			/* NULL for DELETE */
+	bool		moves;			/* a child's row goes to another parent */
+} Change;
+
+static bool
+passes(const Change *change, const RbacTest *test, const RbacRow *row, int at)
+{
+	return test->kind == RBAC_TEST_ANYTHING ||
+		(row != NULL &&
+		 rbac_protection_test(change->form, test, change->member, row->values[at], row->nulls[at]));
+}
+
+/* The first rule for a change of a column; for attnum 0, the one for all others. */
+static const RbacAction *
+find_rule(const Change *change, AttrNumber attnum)
+{
+	for (int i = 0; i < change->form->nactions; i++)
+	{
+		const RbacAction *action = &change->form->actions[i];
+
+		if (action->command == change->command && action->column.attnum == attnum &&
+			(attnum == 0 ||
+			 (passes(change, &action->from, change->old, attnum - 1) &&
+			  passes(change, &action->to, change->new, attnum - 1))))
+			return action;
+	}
+	return NULL;
+}
+
+/* What was tried, for a message; attnum is 0 where no column is to blame. */
+static char *
+deed(const Change *change, AttrNumber attnum)
+{
+	static const char *const verbs[RBAC_NCOMMANDS] = {"insert into", "update", "delete from"};
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if (change->command == RBAC_UPDATE && attnum != 0)
+		appendStringInfo(&buf, "change column \"%s\" of", get_attname(change->form->relid, attnum, false));
+	else
+		appendStringInfoString(&buf, verbs[change->command]);
+	appendStringInfo(&buf, " table \"%s\"", get_rel_name(change->form->root));
+	return buf.data;
+}
+
+/* A refusal names the permission, and nothing of the row. */
+static void
+refuse(const Change *change, AttrNumber attnum, int need, const char *detail)
+{
+	const RbacPermset *set = &change->form->needs[need];
+	StringInfoData names;
+	RbacPermission permission;
+	size_t		pos = 0;
+
+	initStringInfo(&names);
+	while (rbac_permset_next(set, &pos, &permission))
+		appendStringInfo(&names, "%s\"%.*s\"", names.len > 0 ? ", " : "", (int) permission.len, permission.text);
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 rbac_permset_count(set) == 1 ?
+			 errmsg("permission %s is needed to %s", names.data, deed(change, attnum)) :
+			 errmsg("one of the permissions %s is needed to %s", names.data, deed(change, attnum)),
+			 detail != NULL ? errdetail("%s", detail) : 0));
+}
+
+static void
+require(const Change *change, const RbacAction *action, AttrNumber attnum)
+{
+	const RbacRow *where = change->old != NULL ? change->old : change->new;
+	RbacProtection *form = change->form;
+
+	if (action == NULL || action->requires == RBAC_NEEDS_ANY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("no rule allows to %s", deed(change, attnum)),
+				 errhint("The table's owner can add one to the \"actions\" of its specification.")));
+	if (action->requires == RBAC_NEEDS_OWNER)
+	{
+		if (!rbac_is_owner(form->root, GetUserId()))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("only its owner may %s", deed(change, attnum)),
+					 attnum != 0 && change->command != RBAC_UPDATE ?
+					 errdetail("The rule is for the value of column \"%s\".",
+							   get_attname(form->relid, attnum, false)) : 0));
+	}
+	else if (!rbac_row_allows(change->rows, form, &form->needs[action->requires], where))
+		refuse(change, attnum, action->requires, NULL);
+	else if (change->moves &&
+			 !rbac_row_allows(change->rows, form, &form->needs[action->requires], change->new))
+		refuse(change, attnum, action->requires, "It must be held on the new parent row too.");
+
+	if (action->into >= 0 && !rbac_row_allows(change->rows, form, &form->needs[action->into], change->new))
+		refuse(change, attnum, action->into, "It must be held on the row as it would become.");
+}
+
+/* Each rule is asked once a row, for the first column that falls under it. */
+static void
+require_once(const Change *change, const RbacAction *action, AttrNumber attnum, Bitmapset **asked)
+{
+	int			number = action != NULL ? (int) (action - change->form->actions) : -1;
+
+	if (number < 0 || !bms_is_member(number, *asked))
+		require(change, action, attnum);
+	if (number >= 0)
+		*asked = bms_add_member(*asked, number);
+}
+
+static void
+require_for_update(Relation rel, Change *change)
+{
+	RbacProtection *form = change->form;
+	Bitmapset  *asked = NULL;
+
+	if (OidIsValid(form->parent))
+		change->moves = is_changed(rel, form->parent_column.attnum - 1, change->old, change->new) ||
+			(form->org.attnum != 0 && is_changed(rel, form->org.attnum - 1, change->old, change->new));
+	for (int at = 0; at < RelationGetNumberOfAttributes(rel); at++)
+	{
+		const RbacAction *action;
+
+		if (!is_changed(rel, at, change->old, change->new))
+			continue;
+		action = find_rule(change, at + 1);
+		if (action == NULL)
+			action = find_rule(change, 0);
+		require_once(change, action, at + 1, &asked);
+	}
+	bms_free(asked);
+}
+
+/*
+ * A row that comes or goes is all of its columns at once: each that has rules
+ * falls under one of them, or else under the rule for all others.
+ */
+static void
+require_for_row(Change *change)
+{
+	Bitmapset  *ruled = change->form->ruled[change->command];
+	Bitmapset  *asked = NULL;
+	int			attnum = -1;
+
+	while ((attnum = bms_next_member(ruled, attnum)) >= 0)
+	{
+		const RbacAction *action = find_rule(change, attnum);
+
+		if (action == NULL)
+			action = find_rule(change, 0);
+		require_once(change, action, attnum, &asked);
+	}
+	if (ruled == NULL)
+		require_once(change, find_rule(change, 0), 0, &asked);
+	bms_free(asked);
+}
+
+/* ---- approved rows ---- */
+
+static void
+approve(GuardState *state, Relation rel, const RbacProtection *form, const RbacRow *row)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->row_context);
+
+	state->approved = false;
+	MemoryContextReset(state->row_context);
+	state->root = form->root;
+	state->nplaces = form->nplaces;
+	state->places = palloc(sizeof(Datum) * form->nplaces);
+	state->place_nulls = palloc(sizeof(bool) * form->nplaces);
+	for (int i = 0; i < form->nplaces; i++)
+	{
+		int			at = form->places[i] - 1;
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), at);
+
+		state->place_nulls[i] = row->nulls[at];
+		if (!row->nulls[at])
+			state->places[i] = datumCopy(row->values[at], attr->attbyval, attr->attlen);
+	}
+	MemoryContextSwitchTo(old);
+	state->command = rbac_command_now();
+	state->handed_over = false;
+	state->approved = true;
+	dlist_move_head(&running, &state->link);
+}
+
+/*
+ * The row of a table that was approved last in the command that the call site
+ * belongs to: its policies' conditions share the query's memory context with
+ * its triggers.  A query within it has another one.
+ */
+static GuardState *
+approved_row(FunctionCallInfo fcinfo)
+{
+	Oid			root;
+
+	dlist_iter	iter;
+
+	if (likely(dlist_is_empty(&running)) || PG_ARGISNULL(0))
+		return NULL;
+	root = PG_GETARG_OID(0);
+	dlist_foreach(iter, &running)
+	{
+		GuardState *state = dlist_container(GuardState, link, iter.cur);
+
+		if (state->approved && state->root == root && state->query == fcinfo->flinfo->fn_mcxt &&
+			rbac_command_is(&state->command))
+			return state;
+	}
+	return NULL;
+}
+
+/* Do the arguments from the second on, as policies pass them, tell the approved row? */
+static bool
+is_approved_row(FunctionCallInfo fcinfo, const GuardState *state)
+{
+	if (PG_NARGS() - 1 != state->nplaces || get_fn_expr_variadic(fcinfo->flinfo))
+		return false;
+	for (int i = 0; i < state->nplaces; i++)
+	{
+		int16		len;
+		bool		byval;
+
+		if (PG_ARGISNULL(i + 1) || state->place_nulls[i])
+		{
+			if (PG_ARGISNULL(i + 1) && state->place_nulls[i])
+				continue;
+			return false;
+		}
+		get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, i + 1), &len, &byval);
+		if (!datum_image_eq(PG_GETARG_DATUM(i + 1), state->places[i], byval, len))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * chat_rbac.approved(protected regclass, VARIADIC "any") -> boolean
+ *		Has the guard approved a row with these columns as the last one in this
+ *		command?  For the INSERT and UPDATE policies.
+ */
+Datum
+chat_rbac_approved(PG_FUNCTION_ARGS)
+{
+	GuardState *state = approved_row(fcinfo);
+
+	PG_RETURN_BOOL(state != NULL && is_approved_row(fcinfo, state));
+}
+
+/*
+ * chat_rbac.handing_over(protected regclass) -> bigint
+ *		The current org while a row of the table stands approved that no SELECT
+ *		policy has seen; else NULL.
+ */
+Datum
+chat_rbac_handing_over(PG_FUNCTION_ARGS)
+{
+	GuardState *state = approved_row(fcinfo);
+
+	if (state == NULL || state->handed_over || state->check.grants == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(state->check.grants->org);
+}
+
+/*
+ * chat_rbac.handed_over(protected regclass, VARIADIC "any") -> boolean
+ *		Is it the row that was just approved?  True once: for the check of the
+ *		new row against the SELECT policy.
+ */
+Datum
+chat_rbac_handed_over(PG_FUNCTION_ARGS)
+{
+	GuardState *state = approved_row(fcinfo);
+
+	if (state == NULL || state->handed_over || !is_approved_row(fcinfo, state))
+		PG_RETURN_BOOL(false);
+	state->handed_over = true;
+	PG_RETURN_BOOL(true);
+}
+
+/* ---- rows that move between partitions ---- */
+
+/*
+ * Is this DELETE or INSERT the second or third step of an UPDATE in the same
+ * command, which has been approved as such?
+ */
+static bool
+is_step_of_move(RbacCommand command, Relation rel, const RbacProtection *form,
+				HeapTuple tuple, const RbacRow *row)
+{
+	dlist_iter	iter;
+
+	if (!rel->rd_rel->relispartition || command == RBAC_UPDATE)
+		return false;
+	dlist_foreach(iter, &running)
+	{
+		GuardState *state = dlist_container(GuardState, link, iter.cur);
+
+		if (state->move == MOVE_NONE || !state->approved || state->root != form->root ||
+			!rbac_command_is(&state->command))
+			continue;
+		if (command == RBAC_DELETE)
+		{
+			if (state->move != MOVE_MAY_DELETE || !ItemPointerEquals(&state->moved, &tuple->t_self))
+				continue;
+			state->move = MOVE_MAY_INSERT;
+			return true;
+		}
+		if (state->move != MOVE_MAY_INSERT)
+			continue;
+		for (int i = 0; i < form->nplaces; i++)
+		{
+			int			at = form->places[i] - 1;
+			Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), at);
+
+			if (row->nulls[at] != state->place_nulls[i] ||
+				(!row->nulls[at] && !datum_image_eq(row->values[at], state->places[i],
+													attr->attbyval, attr->attlen)))
+				return false;
+		}
+		state->move = MOVE_NONE;
+		return true;
+	}
+	return false;
+}
+
+/* ---- the triggers ---- */
+
+static RbacRow
+slot_row(TupleTableSlot *slot)
+{
+	RbacRow		row;
+
+	slot_getallattrs(slot);
+	row.values = slot->tts_values;
+	row.nulls = slot->tts_isnull;
+	return row;
+}
+
+/*
+ * chat_rbac.guard() trigger
+ *		BEFORE INSERT OR UPDATE OR DELETE, for each row, of a protected table.
+ */
+Datum
+chat_rbac_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Relation	rel;
+	GuardState *state;
+	Change		change = {NULL};
+	RbacRow		rows[2];
+	HeapTuple	result;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired before a change, for each row", "chat_rbac.guard")));
+	rel = trigdata->tg_relation;
+	result = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+	state = guard_state(fcinfo->flinfo);
+	if (state->bypassed)
+		return PointerGetDatum(result);
+
+	rbac_authz_check(fcinfo->flinfo);
+	change.rows = rbac_row_state(&state->check, fcinfo->flinfo->fn_mcxt);
+	change.form = rbac_row_protection(change.rows, RelationGetRelid(rel));
+	if (change.form == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has chat_rbac's guard, but no specification",
+						RelationGetRelationName(rel)),
+				 errhint("Protect it again, or drop trigger \"%s\".", trigdata->tg_trigger->tgname)));
+
+	rows[0] = slot_row(trigdata->tg_trigslot);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+	{
+		change.command = RBAC_INSERT;
+		change.new = &rows[0];
+	}
+	else if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+	{
+		change.command = RBAC_DELETE;
+		change.old = &rows[0];
+	}
+	else
+	{
+		rows[1] = slot_row(trigdata->tg_newslot);
+		change.command = RBAC_UPDATE;
+		change.old = &rows[0];
+		change.new = &rows[1];
+	}
+	if (!is_step_of_move(change.command, rel, change.form, trigdata->tg_trigtuple, &rows[0]))
+	{
+		if (state->check.grants == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("no active member is asking to %s", deed(&change, 0)),
+					 errhint("Set chat_rbac.identity; SELECT * FROM chat_rbac.whoami() shows who asks.")));
+		change.member = state->check.grants->member;
+		if (change.command == RBAC_UPDATE)
+			require_for_update(rel, &change);
+		else
+			require_for_row(&change);
+	}
+
+	if (change.new != NULL)
+		approve(state, rel, change.form, change.new);
+	if (change.command == RBAC_UPDATE && rel->rd_rel->relispartition)
+	{
+		state->move = MOVE_MAY_DELETE;
+		state->moved = trigdata->tg_trigtuple->t_self;
+	}
+	else if (change.command != RBAC_DELETE)
+		state->move = MOVE_NONE;
+	return PointerGetDatum(result);
+}
+
+/*
+ * chat_rbac.guard_truncate() trigger
+ *		BEFORE TRUNCATE, for each statement, of a protected table and its
+ *		partitions: only the owner may.
+ */
+Datum
+chat_rbac_guard_truncate(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired by TRUNCATE", "chat_rbac.guard_truncate")));
+	if (!rbac_is_owner(RelationGetRelid(trigdata->tg_relation), GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of protected table \"%s\" to truncate it",
+						RelationGetRelationName(trigdata->tg_relation)),
+				 errhint("Use DELETE, which deletes the rows that you may delete.")));
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,556 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/protection.c
+ *	  A protected table's specification, compiled.
+ *
+ * The compiled form says where in a row its org, units, relations and key are,
+ * and which permission each change needs.  It is made for the relation at hand,
+ * so the column numbers are right for a partition too, whose specification is
+ * that of the table it belongs to.
+ *
+ * Memory: a form has a context of its own.  A relcache invalidation of the
+ * relation, or of the table whose specification it is, marks it stale; the
+ * next get makes another one.  Who uses a form over anything that may process
+ * invalidations pins it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/partition.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_node.h"
+#include "parser/parse_oper.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+typedef struct FormEntry
+{
+	Oid			relid;
+	RbacProtection *form;
+} FormEntry;
+
+static HTAB *forms = NULL;
+
+/* ---- what is read ---- */
+
+static RbacQuery head_query = {
+	"SELECT p.relation, p.spec OPERATOR(pg_catalog.->>) 'resource', p.spec OPERATOR(pg_catalog.->>) 'org',"
+	" p.parent, p.spec OPERATOR(pg_catalog.#>>) '{parent,column}', p.spec OPERATOR(pg_catalog.#>>) '{parent,key}',"
+	" p.spec OPERATOR(pg_catalog.#>>) '{parent,org}'"
+	" FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) ANY ($1)",
+	1, {OIDARRAYOID}, NULL
+};
+
+static RbacQuery units_query = {
+	"SELECT u.key, u.value FROM chat_rbac.protection p"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_each_text(p.spec OPERATOR(pg_catalog.->) 'units') AS u"
+	" WHERE p.relation OPERATOR(pg_catalog.=) $1",
+	1, {OIDOID}, NULL
+};
+
+/* One row a column test; a relation that another table tells has one, on the column that is referred to. */
+static RbacQuery relations_query = {
+	"SELECT r.key, other.told, t.key, t.value OPERATOR(pg_catalog.#>>) '{}'"
+	" FROM chat_rbac.protection p"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_each(p.spec OPERATOR(pg_catalog.->) 'relations') AS r"
+	" CROSS JOIN LATERAL (SELECT r.value OPERATOR(pg_catalog.?) 'table' OR r.value OPERATOR(pg_catalog.?) 'linked') AS other (told)"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_each(CASE WHEN other.told THEN pg_catalog.jsonb_build_object("
+	"  coalesce(r.value OPERATOR(pg_catalog.->>) 'key', r.value OPERATOR(pg_catalog.#>>) '{linked,key}'), NULL) ELSE r.value END) AS t"
+	" WHERE p.relation OPERATOR(pg_catalog.=) $1"
+	" ORDER BY r.key USING OPERATOR(pg_catalog.<)",
+	1, {OIDOID}, NULL
+};
+
+static RbacQuery actions_query = {
+	"SELECT a.rule OPERATOR(pg_catalog.->>) 'on', a.rule OPERATOR(pg_catalog.->>) 'column',"
+	" a.rule OPERATOR(pg_catalog.?) 'from', a.rule OPERATOR(pg_catalog.->>) 'from',"
+	" a.rule OPERATOR(pg_catalog.?) 'to', a.rule OPERATOR(pg_catalog.->>) 'to',"
+	" a.rule OPERATOR(pg_catalog.->>) 'requires', a.rule OPERATOR(pg_catalog.->>) 'into'"
+	" FROM chat_rbac.protection p"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(p.spec OPERATOR(pg_catalog.->) 'actions') WITH ORDINALITY AS a (rule, n)"
+	" WHERE p.relation OPERATOR(pg_catalog.=) $1"
+	" ORDER BY a.n USING OPERATOR(pg_catalog.<)",
+	1, {OIDOID}, NULL
+};
+
+/* ---- compiling ---- */
+
+static bool
+result_is_true(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return !isnull && DatumGetBool(value);
+}
+
+/* A column that the specification names; it may have been dropped or renamed since. */
+static RbacColumn
+find_column(Relation rel, const char *name)
+{
+	RbacColumn	column = {InvalidAttrNumber, false};
+
+	if (name == NULL)
+		return column;
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!attr->attisdropped && strcmp(NameStr(attr->attname), name) == 0)
+		{
+			column.attnum = attr->attnum;
+			column.is_int4 = attr->atttypid == INT4OID;
+			return column;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of protected table \"%s\" does not exist", name, RelationGetRelationName(rel)),
+			 errhint("Call chat_rbac.protect() again with the column's new name.")));
+	return column;				/* not reached */
+}
+
+/* column = literal, as the policies say it: in terms of the column's type. */
+static ExprState *
+compile_equals(Relation rel, AttrNumber attnum, const char *literal)
+{
+	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	ParseState *pstate = make_parsestate(NULL);
+	CaseTestExpr *value = makeNode(CaseTestExpr);
+	Const	   *other = makeConst(UNKNOWNOID, -1, InvalidOid, -2, CStringGetDatum(pstrdup(literal)), false, false);
+	Node	   *expr;
+
+	value->typeId = attr->atttypid;
+	value->typeMod = attr->atttypmod;
+	value->collation = attr->attcollation;
+	expr = (Node *) make_op(pstate, list_make2(makeString("pg_catalog"), makeString("=")),
+							(Node *) value, (Node *) other, NULL, -1);
+	assign_expr_collations(pstate, expr);
+	free_parsestate(pstate);
+	return ExecInitExpr(expression_planner((Expr *) expr), NULL);
+}
+
+/* A test of a column against what the specification says: NULL is null. */
+static RbacTest
+compile_test(Relation rel, const char *column, const char *against)
+{
+	RbacTest	test = {0};
+
+	test.column = find_column(rel, column);
+	if (against == NULL)
+		test.kind = RBAC_TEST_NULL;
+	else if (strcmp(against, "$member") == 0)
+		test.kind = RBAC_TEST_MEMBER;
+	else if (strcmp(against, "$members") == 0)
+		test.kind = RBAC_TEST_MEMBERS;
+	else
+	{
+		test.kind = RBAC_TEST_LITERAL;
+		test.equals = compile_equals(rel, test.column.attnum, against);
+	}
+	return test;
+}
+
+static void
+compile_units(RbacProtection *form, Relation rel, const RbacCatalogScope *scope)
+{
+	Datum		root = ObjectIdGetDatum(form->root);
+	uint64		rows = rbac_catalog_query(scope, &units_query, &root, NULL);
+
+	if (rows > RBAC_UNIT_KINDS_MAX)
+		elog(ERROR, "more than %d unit columns", RBAC_UNIT_KINDS_MAX);
+	for (uint64 i = 0; i < rows; i++)
+	{
+		form->units[i].kind = MemoryContextStrdup(form->context, rbac_catalog_text(i, 1));
+		form->units[i].column = find_column(rel, rbac_catalog_text(i, 2));
+	}
+	form->nunits = (int) rows;
+}
+
+static void
+compile_relations(RbacProtection *form, Relation rel, const RbacCatalogScope *scope)
+{
+	Datum		root = ObjectIdGetDatum(form->root);
+	uint64		rows = rbac_catalog_query(scope, &relations_query, &root, NULL);
+	RbacRelation *relation = NULL;
+	MemoryContext old = MemoryContextSwitchTo(form->context);
+
+	form->relations = palloc0(sizeof(RbacRelation) * Max(rows, 1));
+	for (uint64 i = 0; i < rows; i++)
+	{
+		char	   *name = rbac_catalog_text(i, 1);
+		RbacTest   *test;
+
+		if (relation == NULL || strcmp(relation->name, name) != 0)
+		{
+			relation = &form->relations[form->nrelations++];
+			relation->name = name;
+			relation->told = result_is_true(i, 2);
+			relation->personal = relation->told;
+			relation->tests = palloc(sizeof(RbacTest) * rows);
+		}
+		if (relation->told)
+		{
+			relation->key = find_column(rel, rbac_catalog_text(i, 3));
+			continue;
+		}
+		test = &relation->tests[relation->ntests++];
+		*test = compile_test(rel, rbac_catalog_text(i, 3), rbac_catalog_text(i, 4));
+		relation->personal |= test->kind == RBAC_TEST_MEMBER || test->kind == RBAC_TEST_MEMBERS;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* The number of a set of permissions among form->needs. */
+static int
+compile_need(RbacProtection *form, RbacPermission *items, int nitems)
+{
+	RbacPermset set;
+	char	   *bytes;
+
+	nitems = rbac_permset_canonicalise(items, nitems);
+	set.size = rbac_permset_packed_size(items, nitems);
+	bytes = MemoryContextAlloc(form->context, Max(set.size, 1));
+	rbac_permset_pack(items, nitems, bytes);
+	set.data = bytes;
+	for (int i = 0; i < form->nneeds; i++)
+	{
+		if (rbac_permset_compare(&form->needs[i], &set) == 0)
+			return i;
+	}
+	form->needs[form->nneeds] = set;
+	return form->nneeds++;
+}
+
+/* A permission's name as protect() checked it; the result views it. */
+static RbacPermission
+parse_name(const char *name)
+{
+	RbacPermission result;
+
+	if (rbac_permission_parse(name, strlen(name), &result) != NULL)
+		elog(ERROR, "invalid permission \"%s\" in table \"chat_rbac.protection\"", name);
+	return result;
+}
+
+static void
+compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scope)
+{
+	Datum		root = ObjectIdGetDatum(form->root);
+	uint64		rows = rbac_catalog_query(scope, &actions_query, &root, NULL);
+	RbacPermission *any = palloc(sizeof(RbacPermission) * Max(rows, 1));
+	MemoryContext old = MemoryContextSwitchTo(form->context);
+
+	form->actions = palloc0(sizeof(RbacAction) * Max(rows, 1));
+	form->needs = palloc0(sizeof(RbacPermset) * (2 * rows + RBAC_NCOMMANDS));
+	form->nactions = (int) rows;
+	for (uint64 i = 0; i < rows; i++)
+	{
+		RbacAction *action = &form->actions[i];
+		char	   *on = rbac_catalog_text(i, 1);
+		char	   *column = rbac_catalog_text(i, 2);
+		char	   *requires = rbac_catalog_text(i, 7);
+		char	   *into = rbac_catalog_text(i, 8);
+		RbacPermission needed;
+
+		action->command = strcmp(on, "insert") == 0 ? RBAC_INSERT :
+			strcmp(on, "update") == 0 ? RBAC_UPDATE : RBAC_DELETE;
+		if (column != NULL)
+		{
+			action->column = find_column(rel, column);
+			form->ruled[action->command] = bms_add_member(form->ruled[action->command], action->column.attnum);
+			if (result_is_true(i, 3))
+				action->from = compile_test(rel, column, rbac_catalog_text(i, 4));
+			if (result_is_true(i, 5))
+				action->to = compile_test(rel, column, rbac_catalog_text(i, 6));
+		}
+		action->requires = RBAC_NEEDS_OWNER;
+		action->into = RBAC_NEEDS_NOTHING;
+		if (requires != NULL && strcmp(requires, "any") == 0)
+			action->requires = RBAC_NEEDS_ANY;
+		else if (requires != NULL)
+		{
+			needed = parse_name(requires);
+			action->requires = compile_need(form, &needed, 1);
+		}
+		if (into != NULL)
+		{
+			needed = parse_name(into);
+			action->into = compile_need(form, &needed, 1);
+		}
+	}
+
+	/* what "any" means, command by command */
+	for (int command = 0; command < RBAC_NCOMMANDS; command++)
+	{
+		int			nany = 0;
+
+		for (uint64 i = 0; i < rows; i++)
+		{
+			if ((int) form->actions[i].command == command && form->actions[i].requires >= 0)
+				any[nany++] = parse_name(rbac_catalog_text(i, 7));
+		}
+		if (nany == 0)
+			continue;
+		nany = compile_need(form, any, nany);
+		for (uint64 i = 0; i < rows; i++)
+		{
+			if ((int) form->actions[i].command == command && form->actions[i].requires == RBAC_NEEDS_ANY)
+				form->actions[i].requires = nany;
+		}
+	}
+	MemoryContextSwitchTo(old);
+	pfree(any);
+}
+
+/*
+ * The columns that tell a row and its place: those of the primary key and all
+ * that relations, units, org and parent are read from; in the order in which
+ * they stand in the protected table, as policies pass them.
+ */
+static void
+compile_places(RbacProtection *form, Relation rel, Relation root)
+{
+	Bitmapset  *keys = RelationGetIndexAttrBitmap(root, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	TupleDesc	desc = RelationGetDescr(root);
+
+	form->keys = MemoryContextAlloc(form->context, sizeof(RbacColumn) * desc->natts);
+	form->places = MemoryContextAlloc(form->context, sizeof(AttrNumber) * desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(desc, i);
+		bool		is_key = bms_is_member(attr->attnum - FirstLowInvalidHeapAttributeNumber, keys);
+		RbacColumn	column;
+		bool		placed = is_key;
+
+		if (attr->attisdropped)
+			continue;
+		column = find_column(rel, NameStr(attr->attname));
+		if (is_key && column.attnum != form->org.attnum)
+		{
+			form->keys_are_ids &= attr->atttypid == INT4OID || attr->atttypid == INT8OID;
+			form->keys[form->nkeys++] = column;
+		}
+		placed |= column.attnum == form->org.attnum || column.attnum == form->parent_column.attnum;
+		for (int u = 0; u < form->nunits; u++)
+			placed |= column.attnum == form->units[u].column.attnum;
+		for (int r = 0; r < form->nrelations; r++)
+		{
+			placed |= form->relations[r].told && column.attnum == form->relations[r].key.attnum;
+			for (int t = 0; t < form->relations[r].ntests; t++)
+				placed |= column.attnum == form->relations[r].tests[t].column.attnum;
+		}
+		if (placed)
+			form->places[form->nplaces++] = column.attnum;
+	}
+	bms_free(keys);
+}
+
+/* Which specification holds for a relation: its own or that of the table it is a partition of. */
+static Datum
+candidates(Relation rel)
+{
+	List	   *ancestors = rel->rd_rel->relispartition ? get_partition_ancestors(RelationGetRelid(rel)) : NIL;
+	Datum	   *oids = palloc(sizeof(Datum) * (1 + list_length(ancestors)));
+	int			noids = 0;
+	ListCell   *cell;
+
+	oids[noids++] = ObjectIdGetDatum(RelationGetRelid(rel));
+	foreach(cell, ancestors)
+		oids[noids++] = ObjectIdGetDatum(lfirst_oid(cell));
+	return PointerGetDatum(construct_array(oids, noids, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+/* Compile the form for a relation into context; NULL if no specification holds for it. */
+static RbacProtection *
+compile_form(Relation rel, MemoryContext context)
+{
+	RbacProtection *form = MemoryContextAllocZero(context, sizeof(RbacProtection));
+	RbacCatalogScope scope;
+	Datum		relids = candidates(rel);
+	Relation	root;
+
+	form->relid = RelationGetRelid(rel);
+	form->context = context;
+	form->keys_are_ids = true;
+	rbac_catalog_open(&scope);
+	if (rbac_catalog_query(&scope, &head_query, &relids, NULL) != 1)
+	{
+		rbac_catalog_close(&scope);
+		return NULL;
+	}
+	form->root = (Oid) DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &(bool) {false}));
+	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
+	form->org = find_column(rel, rbac_catalog_text(0, 3));
+	if (rbac_catalog_text(0, 5) != NULL)
+	{
+		char	   *org = rbac_catalog_text(0, 7);
+
+		form->parent = (Oid) DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4, &(bool) {false}));
+		form->parent_column = find_column(rel, rbac_catalog_text(0, 5));
+		form->parent_key = MemoryContextStrdup(context, rbac_catalog_text(0, 6));
+		form->parent_org = org != NULL ? MemoryContextStrdup(context, org) : NULL;
+	}
+	compile_units(form, rel, &scope);
+	compile_relations(form, rel, &scope);
+	compile_actions(form, rel, &scope);
+	rbac_catalog_close(&scope);
+
+	root = relation_open(form->root, AccessShareLock);
+	compile_places(form, rel, root);
+	relation_close(root, AccessShareLock);
+	return form;
+}
+
+/* ---- the cache ---- */
+
+static void
+free_form(RbacProtection *form)
+{
+	RbacFetch  *fetch;
+
+	for (fetch = form->fetches; fetch != NULL; fetch = fetch->next)
+		SPI_freeplan(fetch->plan);
+	MemoryContextDelete(form->context);
+}
+
+static void
+note_relcache_inval(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	FormEntry  *entry;
+
+	(void) arg;
+	if (forms == NULL)
+		return;
+	hash_seq_init(&status, forms);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (entry->form != NULL &&
+			(relid == InvalidOid || relid == entry->form->relid || relid == entry->form->root))
+			entry->form->valid = false;
+	}
+}
+
+void
+rbac_protection_init(void)
+{
+	CacheRegisterRelcacheCallback(note_relcache_inval, (Datum) 0);
+}
+
+/*
+ * rbac_protection_pin
+ *		The compiled specification that holds for a relation, or NULL.  The
+ *		caller lets go of it by rbac_protection_unpin.  Throws when the
+ *		specification names what is no longer there.
+ */
+RbacProtection *
+rbac_protection_pin(Oid relid)
+{
+	FormEntry  *entry;
+	RbacProtection *form;
+	MemoryContext context;
+	Relation	rel;
+	uint64		generation;
+	bool		found;
+
+	if (forms == NULL)
+	{
+		HASHCTL		control = {0};
+
+		control.keysize = sizeof(Oid);
+		control.entrysize = sizeof(FormEntry);
+		forms = hash_create("chat_rbac protections", 16, &control, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(forms, &relid, HASH_FIND, NULL);
+	if (entry != NULL && entry->form != NULL && entry->form->valid)
+	{
+		entry->form->pins++;
+		return entry->form;
+	}
+
+	/* build aside, publish last; what changed meanwhile is for the next get */
+	generation = rbac_inval_accept();
+	rel = relation_open(relid, AccessShareLock);
+	context = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac protection", ALLOCSET_SMALL_SIZES);
+	form = compile_form(rel, context);
+	relation_close(rel, AccessShareLock);
+	if (form == NULL)
+	{
+		MemoryContextDelete(context);
+		return NULL;
+	}
+	entry = hash_search(forms, &relid, HASH_ENTER, &found);
+	if (found && entry->form != NULL)
+	{
+		entry->form->valid = false;
+		entry->form->published = false;
+		if (entry->form->pins == 0)
+			free_form(entry->form);
+	}
+	MemoryContextSetParent(context, CacheMemoryContext);
+	form->valid = generation == rbac_inval_generation;
+	form->published = true;
+	form->pins = 1;
+	entry->form = form;
+	return form;
+}
+
+void
+rbac_protection_unpin(RbacProtection *form)
+{
+	form->pins--;
+	if (form->pins == 0 && !form->published)
+		free_form(form);
+}
+
+/* ---- reading rows by it ---- */
+
+/* Does a value pass a test?  Not for "$members", which takes a grant to tell. */
+bool
+rbac_protection_test(RbacProtection *form, const RbacTest *test, int64 member,
+					 Datum value, bool isnull)
+{
+	bool		result;
+
+	switch (test->kind)
+	{
+		case RBAC_TEST_ANYTHING:
+			return true;
+		case RBAC_TEST_NULL:
+			return isnull;
+		case RBAC_TEST_MEMBER:
+			return !isnull && rbac_column_id(&test->column, value) == member;
+		case RBAC_TEST_LITERAL:
+			if (isnull)
+				return false;
+			if (form->econtext == NULL)
+			{
+				MemoryContext old = MemoryContextSwitchTo(form->context);
+
+				form->econtext = CreateStandaloneExprContext();
+				MemoryContextSwitchTo(old);
+			}
+			form->econtext->caseValue_datum = value;
+			form->econtext->caseValue_isNull = false;
+			result = DatumGetBool(ExecEvalExprSwitchContext(test->equals, form->econtext, &isnull)) && !isnull;
+			ResetExprContext(form->econtext);
+			return result;
+		case RBAC_TEST_MEMBERS:
+			break;
+	}
+	return false;
+}
