@@ -25,7 +25,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#define PARENTS_MAX 16384		/* rows remembered; then all are forgotten */
+/* What is remembered at most; then all is forgotten. */
+#define PARENTS_MAX 16384
+#define BINDINGS_MAX 256
 
 typedef struct PinnedForm
 {
@@ -75,9 +77,9 @@ struct RbacRowState
 	MemoryContextCallback release;
 	PinnedForm *forms;
 	Binding    *bindings;
+	int			nbindings;
 	LinkSet    *links;
 	HTAB	   *parents;
-	int			kinds[RBAC_UNIT_KINDS_MAX];
 };
 
 /* ---- the state ---- */
@@ -97,6 +99,7 @@ reset_state(RbacRowState *state)
 {
 	MemoryContextReset(state->context); /* calls release_forms */
 	state->bindings = NULL;
+	state->nbindings = 0;
 	state->links = NULL;
 	state->parents = NULL;
 	state->release.func = release_forms;
@@ -124,7 +127,8 @@ rbac_row_state(RbacCheck *check, MemoryContext parent)
 		check->rows = state;
 		reset_state(state);
 	}
-	else if (state->renewals != check->renewals || !rbac_command_is(&state->command))
+	else if (state->renewals != check->renewals || !rbac_command_is(&state->command) ||
+			 state->nbindings > BINDINGS_MAX)
 		reset_state(state);
 	return state;
 }
@@ -187,6 +191,7 @@ make_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 	MemoryContextSwitchTo(old);
 	binding->next = state->bindings;
 	state->bindings = binding;
+	state->nbindings++;
 	return binding;
 }
 
@@ -390,10 +395,10 @@ copy_row(const RbacProtection *form, uint64 r, MemoryContext context)
 	return row;
 }
 
-/* The rows that the caller may see and whose columns (quoted) have these values. */
+/* The rows that the caller may see and whose columns (quoted) have these values, in context. */
 static RbacRow *
-fetch_rows(RbacRowState *state, RbacProtection *form, int nkeys, const char *const *keys,
-		   const int64 *values, int *nrows)
+fetch_rows(RbacProtection *form, int nkeys, const char *const *keys, const int64 *values,
+		   MemoryContext context, int *nrows)
 {
 	Datum		args[INDEX_MAX_KEYS];
 	RbacRow    *rows;
@@ -408,9 +413,9 @@ fetch_rows(RbacRowState *state, RbacProtection *form, int nkeys, const char *con
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
 	*nrows = (int) SPI_processed;
-	rows = MemoryContextAlloc(state->context, sizeof(RbacRow) * Max(SPI_processed, 1));
+	rows = MemoryContextAlloc(context, sizeof(RbacRow) * Max(SPI_processed, 1));
 	for (int i = 0; i < *nrows; i++)
-		rows[i] = copy_row(form, i, state->context);
+		rows[i] = copy_row(form, i, context);
 	SPI_finish();
 	return rows;
 }
@@ -418,8 +423,8 @@ fetch_rows(RbacRowState *state, RbacProtection *form, int nkeys, const char *con
 /*
  * rbac_row_find
  *		The row of a table that has this primary key (but for the org, which is
- *		the asker's); false if there is none, or none that the caller may see.
- *		The row lives as long as the state holds.
+ *		the asker's), in the current context; false if there is none, or none
+ *		that the caller may see.
  */
 bool
 rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key, RbacRow *row)
@@ -442,7 +447,7 @@ rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key, RbacR
 		names[n] = quote_identifier(get_attname(form->relid, form->keys[i].attnum, false));
 		values[n++] = key[i];
 	}
-	rows = fetch_rows(state, form, n, names, values, &nrows);
+	rows = fetch_rows(form, n, names, values, CurrentMemoryContext, &nrows);
 	if (nrows == 0)
 		return false;
 	*row = rows[0];
@@ -493,7 +498,7 @@ find_parents(RbacRowState *state, RbacProtection *form, RbacProtection *above, c
 	parent = hash_search(state->parents, &key, HASH_FIND, NULL);
 	if (parent != NULL)
 		return parent;
-	rows = fetch_rows(state, above, n, names, values, &nrows);
+	rows = fetch_rows(above, n, names, values, state->context, &nrows);
 	parent = hash_search(state->parents, &key, HASH_ENTER, &found);
 	parent->rows = rows;
 	parent->nrows = nrows;

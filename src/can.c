@@ -1,0 +1,271 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/can.c
+ *	  The questions an application asks: may I, and what may I do here?
+ *
+ * can() and actions() answer from the same decision as policies and guard.  A
+ * row is asked for by its primary key without the org, and found as the caller:
+ * on what the caller may not see, nothing is allowed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+PG_FUNCTION_INFO_V1(chat_rbac_can);
+PG_FUNCTION_INFO_V1(chat_rbac_can_row);
+PG_FUNCTION_INFO_V1(chat_rbac_actions);
+PG_FUNCTION_INFO_V1(chat_rbac_page_actions);
+
+/* The permissions that a table's rows may be asked about: of its resource, and in its specification and its children's. */
+static RbacQuery actions_of_table = {
+	"SELECT k.name FROM chat_rbac.known_permission k, chat_rbac.protection p"
+	" WHERE p.relation OPERATOR(pg_catalog.=) $1"
+	" AND k.resource OPERATOR(pg_catalog.=) (p.spec OPERATOR(pg_catalog.->>) 'resource')"
+	" UNION SELECT n.name::chat_rbac.permission FROM chat_rbac.protection p"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(p.spec OPERATOR(pg_catalog.->) 'actions') AS a (rule)"
+	" CROSS JOIN LATERAL (VALUES (a.rule OPERATOR(pg_catalog.->>) 'requires'), (a.rule OPERATOR(pg_catalog.->>) 'into'),"
+	"  (p.spec OPERATOR(pg_catalog.->>) 'view')) AS n (name)"
+	" WHERE (p.relation OPERATOR(pg_catalog.=) $1 OR p.parent OPERATOR(pg_catalog.=) $1)"
+	" AND n.name OPERATOR(pg_catalog.<>) 'any'",
+	1, {OIDOID}, NULL
+};
+
+/* A set of just one permission without its relation; bytes has room for it. */
+static RbacPermset
+set_of(const RbacPermission *permission, char *bytes)
+{
+	RbacPermission plain = *permission;
+	RbacPermset set;
+
+	if (plain.relation_len > 0)
+		plain.len -= plain.relation_len + 1;
+	plain.relation_len = 0;
+	rbac_permset_pack(&plain, 1, bytes);
+	set.data = bytes;
+	set.size = rbac_permset_packed_size(&plain, 1);
+	return set;
+}
+
+/*
+ * chat_rbac.can(permission) -> boolean
+ *		Does who asks hold it anywhere, for any rows?  With a relation: for rows
+ *		with that relation, or for all.
+ */
+Datum
+chat_rbac_can(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	char		bytes[RBAC_PERMISSION_MAX + 1];
+	RbacPermission asked;
+	RbacPermset wanted;
+	const RbacScope *scope;
+
+	if (check->grants == NULL)
+		PG_RETURN_BOOL(false);
+	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &asked);
+	wanted = set_of(&asked, bytes);
+	scope = rbac_authz_scope(check->grants, &wanted,
+							 asked.relation_len > 0 ? asked.text + asked.len - asked.relation_len : NULL,
+							 asked.relation_len, asked.relation_len > 0, CurrentMemoryContext);
+	PG_RETURN_BOOL(scope->org_wide || scope->nreach > 0);
+}
+
+/* ---- about a row ---- */
+
+/* The form of a protected table; an error if it is none. */
+static RbacProtection *
+protected_table(RbacRowState *state, Oid relid)
+{
+	RbacProtection *form = rbac_row_protection(state, relid);
+
+	if (form == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 get_rel_name(relid) != NULL ?
+				 errmsg("table \"%s\" is not protected", get_rel_name(relid)) :
+				 errmsg("table with OID %u does not exist", relid),
+				 errhint("Put it under chat_rbac.protect() first.")));
+	if (!form->keys_are_ids)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("rows of table \"%s\" cannot be asked for", get_rel_name(relid)),
+				 errdetail("Its primary key has columns that are not of type integer or bigint.")));
+	return form;
+}
+
+/* The values of a bigint[] without nulls. */
+static int64 *
+array_ids(ArrayType *array, int *nids)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int64	   *ids;
+
+	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, nids);
+	ids = palloc(sizeof(int64) * Max(*nids, 1));
+	for (int i = 0; i < *nids; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("a key cannot be null")));
+		ids[i] = DatumGetInt64(values[i]);
+	}
+	return ids;
+}
+
+/* Each key has a value for each column. */
+static void
+check_key(const RbacProtection *form, int nvalues)
+{
+	StringInfoData names;
+
+	if (nvalues == form->nkeys)
+		return;
+	initStringInfo(&names);
+	for (int i = 0; i < form->nkeys; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+						 get_attname(form->relid, form->keys[i].attnum, false));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("a row of table \"%s\" is not told by %d values", get_rel_name(form->relid), nvalues),
+			 errdetail("Beside the org, its primary key is (%s).", names.data)));
+}
+
+/*
+ * chat_rbac.can(permission, relation regclass, VARIADIC key bigint[]) -> boolean
+ *		Does who asks hold it on that row?
+ */
+Datum
+chat_rbac_can_row(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
+	RbacProtection *form = protected_table(state, PG_GETARG_OID(1));
+	char		bytes[RBAC_PERMISSION_MAX + 1];
+	RbacPermission asked;
+	RbacPermset wanted;
+	RbacRow		row;
+	int			nkeys;
+	int64	   *key = array_ids(PG_GETARG_ARRAYTYPE_P(2), &nkeys);
+
+	check_key(form, nkeys);
+	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &asked);
+	if (asked.relation_len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("permission \"%.*s\" has a relation", (int) asked.len, asked.text),
+				 errdetail("Which relations hold on the row is for the answer to say.")));
+	wanted = set_of(&asked, bytes);
+	PG_RETURN_BOOL(rbac_row_find(state, form, key, &row) && rbac_row_allows(state, form, &wanted, &row));
+}
+
+/* The permissions that a table's rows may be asked about, in context. */
+static RbacPermission *
+askable(const RbacProtection *form, MemoryContext context, int *nitems)
+{
+	MemoryContext old;
+	RbacCatalogScope scope;
+	Datum		root = ObjectIdGetDatum(form->root);
+	RbacPermission *items;
+	uint64		rows;
+
+	rbac_catalog_open(&scope);
+	rows = rbac_catalog_query(&scope, &actions_of_table, &root, NULL);
+	old = MemoryContextSwitchTo(context);
+	items = palloc(sizeof(RbacPermission) * Max(rows, 1));
+	for (uint64 i = 0; i < rows; i++)
+	{
+		char	   *name = rbac_catalog_text(i, 1);
+
+		rbac_permission_from_text(name, strlen(name), &items[i]);
+	}
+	MemoryContextSwitchTo(old);
+	rbac_catalog_close(&scope);
+	*nitems = (int) rows;
+	return items;
+}
+
+static Datum
+actions_of_row(RbacRowState *state, RbacProtection *form, const RbacPermission *items, int nitems,
+			   const int64 *key)
+{
+	RbacPermission *held = palloc(sizeof(RbacPermission) * Max(nitems, 1));
+	char		bytes[RBAC_PERMISSION_MAX + 1];
+	int			nheld = 0;
+	RbacRow		row;
+
+	if (rbac_row_find(state, form, key, &row))
+	{
+		for (int i = 0; i < nitems; i++)
+		{
+			RbacPermset wanted = set_of(&items[i], bytes);
+
+			if (rbac_row_allows(state, form, &wanted, &row))
+				held[nheld++] = items[i];
+		}
+	}
+	return PointerGetDatum(rbac_permset_make(held, nheld));
+}
+
+/*
+ * chat_rbac.actions(relation regclass, VARIADIC key bigint[]) -> permset
+ *		What who asks may do to that row.
+ */
+Datum
+chat_rbac_actions(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
+	RbacProtection *form = protected_table(state, PG_GETARG_OID(0));
+	int			nkeys;
+	int64	   *key = array_ids(PG_GETARG_ARRAYTYPE_P(1), &nkeys);
+	RbacPermission *items;
+	int			nitems;
+
+	check_key(form, nkeys);
+	items = askable(form, CurrentMemoryContext, &nitems);
+	return actions_of_row(state, form, items, nitems, key);
+}
+
+/*
+ * chat_rbac.page_actions(relation regclass, keys bigint[]) -> SETOF (id bigint, key bigint[], actions permset)
+ *		The same for many rows, in the order of keys.  Keys of several columns
+ *		are the rows of a two-dimensional array.
+ */
+Datum
+chat_rbac_page_actions(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
+	RbacProtection *form = protected_table(state, PG_GETARG_OID(0));
+	ArrayType  *keys = PG_GETARG_ARRAYTYPE_P(1);
+	int			nvalues;
+	int64	   *values = array_ids(keys, &nvalues);
+	RbacPermission *items;
+	int			nitems;
+
+	if (nvalues > 0)
+		check_key(form, ARR_NDIM(keys) == 2 ? ARR_DIMS(keys)[1] : ARR_NDIM(keys) == 1 ? 1 : 0);
+	InitMaterializedSRF(fcinfo, 0);
+	items = askable(form, CurrentMemoryContext, &nitems);
+	for (int i = 0; i < nvalues; i += form->nkeys)
+	{
+		Datum		row[3];
+		bool		nulls[3] = {form->nkeys != 1, false, false};
+
+		row[0] = Int64GetDatum(values[i]);
+		row[1] = rbac_compile_array(&values[i], form->nkeys);
+		row[2] = actions_of_row(state, form, items, nitems, &values[i]);
+		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+	}
+	return (Datum) 0;
+}
