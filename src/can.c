@@ -72,7 +72,7 @@ chat_rbac_can(PG_FUNCTION_ARGS)
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &asked);
 	wanted = set_of(&asked, bytes);
 	scope = rbac_authz_scope(check->grants, &wanted,
-							 asked.relation_len > 0 ? asked.text + asked.len - asked.relation_len : NULL,
+							 asked.relation_len > 0 ? &asked.text[asked.len - asked.relation_len] : NULL,
 							 asked.relation_len, asked.relation_len > 0, CurrentMemoryContext);
 	PG_RETURN_BOOL(scope->org_wide || scope->nreach > 0);
 }

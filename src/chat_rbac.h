@@ -314,7 +314,8 @@ typedef struct RbacFetch
 typedef struct RbacProtection
 {
 	Oid			relid;			/* whose columns it speaks of */
-	Oid			root;			/* the protected table: itself, or what it is a partition of */
+	Oid			root;			/* the protected table: itself, or what it is
+								 * a partition of */
 	char	   *resource;
 	RbacColumn	org;
 	int			nunits;
@@ -390,7 +391,8 @@ typedef struct RbacUnitArgument
 typedef struct RbacCommandMark
 {
 	SubTransactionId subxact;
-	CommandId	command;		/* of its snapshot, as the others; InvalidCommandId: none */
+	CommandId	command;		/* of its snapshot, as the others;
+								 * InvalidCommandId: none */
 	TransactionId xmin;
 	TransactionId xmax;
 	uint32		xcnt;

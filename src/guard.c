@@ -94,7 +94,11 @@ guard_state(FmgrInfo *flinfo)
 		state->release.arg = state;
 		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &state->release);
 		dlist_push_head(&running, &state->link);
-		/* as for policies: superusers and BYPASSRLS; and foreign keys' own queries */
+
+		/*
+		 * as for policies: superusers and BYPASSRLS; and foreign keys' own
+		 * queries
+		 */
 		state->bypassed = has_bypassrls_privilege(GetUserId()) || InNoForceRLSOperation();
 	}
 	return state;

@@ -97,6 +97,15 @@ result_is_true(uint64 row, int column)
 	return !isnull && DatumGetBool(value);
 }
 
+static Oid
+result_oid(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
 /* A column that the specification names; it may have been dropped or renamed since. */
 static RbacColumn
 find_column(Relation rel, const char *name)
@@ -392,14 +401,14 @@ compile_form(Relation rel, MemoryContext context)
 		rbac_catalog_close(&scope);
 		return NULL;
 	}
-	form->root = (Oid) DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &(bool) {false}));
+	form->root = result_oid(0, 1);
 	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->org = find_column(rel, rbac_catalog_text(0, 3));
 	if (rbac_catalog_text(0, 5) != NULL)
 	{
 		char	   *org = rbac_catalog_text(0, 7);
 
-		form->parent = (Oid) DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4, &(bool) {false}));
+		form->parent = result_oid(0, 4);
 		form->parent_column = find_column(rel, rbac_catalog_text(0, 5));
 		form->parent_key = MemoryContextStrdup(context, rbac_catalog_text(0, 6));
 		form->parent_org = org != NULL ? MemoryContextStrdup(context, org) : NULL;

@@ -177,7 +177,11 @@ make_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 	{
 		const RbacRelation *relation = s > 0 ? &form->relations[s - 1] : NULL;
 		const char *name = relation != NULL ? relation->name : "all";
-		/* without unit columns, permissions for every row come by the relation to a person too */
+
+		/*
+		 * without unit columns, permissions for every row come by the
+		 * relation to a person too
+		 */
 		bool		or_all = form->nunits == 0 && relation != NULL && relation->personal;
 		const RbacScope *scope = rbac_authz_scope(grants, &binding->wanted, name, strlen(name),
 												  or_all, state->context);

@@ -340,7 +340,7 @@ BEGIN
 	IF rules IS NULL THEN
 		rules := jsonb_build_array(
 			jsonb_build_object('on', 'insert', 'requires', resource || '.create'),
-			jsonb_build_object('on', 'update', 'requires', resource || '.edit'),
+			jsonb_build_object('on', 'update', 'requires', resource || '.edit', 'into', resource || '.edit'),
 			jsonb_build_object('on', 'delete', 'requires', resource || '.delete'));
 	ELSIF jsonb_typeof(rules) <> 'array' THEN
 		PERFORM chat_rbac.spec_error('"actions" must be an array of rules',
@@ -367,7 +367,7 @@ BEGIN
 	RETURN result;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.spec_actions(regclass, text, jsonb) IS 'Internal to protect(): the rules of "actions", checked; by default <resource>.create, .edit and .delete.';
+COMMENT ON FUNCTION chat_rbac.spec_actions(regclass, text, jsonb) IS 'Internal to protect(): the rules of "actions", checked; by default <resource>.create, .edit (before and after) and .delete.';
 
 CREATE FUNCTION chat_rbac.spec_requires(spec jsonb, command text) RETURNS chat_rbac.permset
 LANGUAGE sql STABLE

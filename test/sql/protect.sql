@@ -304,12 +304,12 @@ RESET client_min_messages;
 -- Keys and columns of all sorts
 --
 -- a primary key of three columns: "key" says which one the link table names
-CREATE TABLE regress_inbox.lead (org_id int, region int, id bigint, owner_id int, squad int, team_id bigint GENERATED ALWAYS AS (squad * 10) STORED, PRIMARY KEY (id, region, org_id) INCLUDE (owner_id));
+CREATE TABLE regress_inbox.lead (org_id int, region int, id bigint, owner_id int, squad int, team_id bigint, PRIMARY KEY (id, region, org_id) INCLUDE (owner_id));
 CREATE TABLE regress_inbox.lead_member (lead_id bigint, member_id int);
 CREATE INDEX ON regress_inbox.lead (team_id);
 CREATE INDEX ON regress_inbox.lead (org_id, owner_id);
 CREATE INDEX ON regress_inbox.lead_member (member_id);
-INSERT INTO regress_inbox.lead VALUES (1, 1, 1, 3, 3), (1, 2, 1, 2, 2), (1, 1, 2, 2, 3), (1, 1, 3, NULL, 3);
+INSERT INTO regress_inbox.lead VALUES (1, 1, 1, 3, 3, 30), (1, 2, 1, 2, 2, 20), (1, 1, 2, 2, 3, 30), (1, 1, 3, NULL, 3, 30);
 INSERT INTO regress_inbox.lead_member VALUES (2, 3), (3, 1);
 INSERT INTO chat_rbac.role (org_id, role_id, name, permissions) VALUES (1, 100, 'Hunter', '{lead.view@own, lead.view@participating}');
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 3, 100, 3);
@@ -407,7 +407,7 @@ INSERT INTO regress_inbox.note VALUES (1, 1, 1), (1, 2, 3);
 GRANT SELECT ON regress_inbox.note TO regress_chat_rbac_app;
 SELECT chat_rbac.protect('regress_inbox.note', '{"resource": "task", "org": "org_id", "relations": {"own": {"author_id": "$member"}}}');  -- fail
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect, chat_rbac.make_policies, chat_rbac.drop_policies TO regress_chat_rbac_owner;
+GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect, chat_rbac.make_policies, chat_rbac.drop_policies, chat_rbac.make_guard, chat_rbac.guard, chat_rbac.guard_truncate TO regress_chat_rbac_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat_rbac.protection TO regress_chat_rbac_owner;
 GRANT SELECT ON chat_rbac.known_permission TO regress_chat_rbac_owner;
 SET ROLE regress_chat_rbac_owner;
