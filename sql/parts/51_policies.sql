@@ -157,6 +157,17 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.warn_of_policies(regclass) IS 'Internal to protect() and unprotect(): warns of permissive policies that are not chat_rbac''s.';
 
+CREATE FUNCTION chat_rbac.parts_of(relation regclass) RETURNS SETOF regclass
+LANGUAGE sql STABLE STRICT ROWS 10
+BEGIN ATOMIC
+	WITH RECURSIVE tree (relid) AS (
+		SELECT relation::oid
+		UNION
+		SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid)
+	SELECT relid::regclass FROM tree;
+END;
+COMMENT ON FUNCTION chat_rbac.parts_of(regclass) IS 'Internal to protect(): a table with its partitions and those that inherit from it, at all levels.';
+
 CREATE FUNCTION chat_rbac.make_guard(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -166,12 +177,7 @@ DECLARE
 	later text;
 BEGIN
 	/* rows of a partition or child are reached through this table only */
-	FOR part IN
-		WITH RECURSIVE tree (relid) AS (
-			SELECT relation::oid
-			UNION
-			SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid)
-		SELECT relid FROM tree LOOP
+	FOR part IN SELECT chat_rbac.parts_of(relation) LOOP
 		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
 		EXECUTE format('CREATE OR REPLACE TRIGGER chat_rbac_truncate BEFORE TRUNCATE ON %s EXECUTE FUNCTION chat_rbac.guard_truncate()', part);
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER chat_rbac_truncate', part);
@@ -319,10 +325,8 @@ BEGIN
 	END IF;
 	PERFORM chat_rbac.drop_policies(relation);
 	EXECUTE format('DROP TRIGGER IF EXISTS zz_chat_rbac_guard ON %s', relation);
-	FOR part IN SELECT t.tgrelid FROM pg_trigger t
-		WHERE t.tgname = 'chat_rbac_truncate' AND t.tgfoid = 'chat_rbac.guard_truncate()'::regprocedure
-			AND (t.tgrelid = relation OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(relation))) LOOP
-		EXECUTE format('DROP TRIGGER chat_rbac_truncate ON %s', part);
+	FOR part IN SELECT chat_rbac.parts_of(relation) LOOP
+		EXECUTE format('DROP TRIGGER IF EXISTS chat_rbac_truncate ON %s', part);
 	END LOOP;
 	DELETE FROM chat_rbac.protection p WHERE p.relation = unprotect.relation;
 	PERFORM chat_rbac.warn_of_policies(relation);

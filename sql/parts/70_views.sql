@@ -79,3 +79,27 @@ LEFT JOIN chat_rbac.unit_path up ON up.org_id = h.org_id AND up.unit_id = h.unit
 GROUP BY o.name, m.name, m.member_id, p, h.unit_id, up.path
 ORDER BY o.name, m.name, p USING OPERATOR(chat_rbac.<), unit;
 COMMENT ON VIEW chat_rbac.effective_permissions IS 'What each active member may do now and where, and through which role ("granted > inherited").';
+
+CREATE VIEW chat_rbac.protections AS
+SELECT p.relation AS "table", p.spec ->> 'resource' AS resource, array_remove(ARRAY[
+		CASE WHEN c.oid IS NULL THEN 'the table does not exist any more' END,
+		CASE WHEN NOT c.relrowsecurity THEN 'row-level security is off' END,
+		CASE WHEN NOT c.relforcerowsecurity THEN 'row-level security does not hold for the owner' END,
+		CASE WHEN NOT EXISTS (SELECT FROM pg_policy l WHERE l.polrelid = c.oid AND l.polname = 'chat_rbac_select')
+			THEN 'its policies are missing' END,
+		(SELECT 'other policies let rows through: ' || string_agg(l.polname, ', ' ORDER BY l.polname)
+		 FROM pg_policy l WHERE l.polrelid = c.oid AND l.polpermissive AND NOT starts_with(l.polname, 'chat_rbac_')),
+		(SELECT 'open to direct reads: ' || string_agg(part::text, ', ' ORDER BY part::text)
+		 FROM chat_rbac.parts_of(p.relation) AS part WHERE part <> p.relation
+			AND NOT (SELECT r.relrowsecurity FROM pg_class r WHERE r.oid = part)),
+		(SELECT 'the guard is missing or disabled: ' || string_agg(part::text, ', ' ORDER BY part::text)
+		 FROM chat_rbac.parts_of(p.relation) AS part
+		 WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = 'zz_chat_rbac_guard' AND t.tgenabled = 'A')),
+		(SELECT 'triggers fire after the guard: ' || string_agg(t.tgname, ', ' ORDER BY t.tgname) FROM pg_trigger t
+		 WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard'),
+		(SELECT 'TRUNCATE is not guarded: ' || string_agg(part::text, ', ' ORDER BY part::text)
+		 FROM chat_rbac.parts_of(p.relation) AS part
+		 WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = 'chat_rbac_truncate' AND t.tgenabled = 'A'))
+	], NULL) AS problems
+FROM chat_rbac.protection p LEFT JOIN pg_class c ON c.oid = p.relation;
+COMMENT ON VIEW chat_rbac.protections IS 'The protected tables, and what is wrong with their protection: {} if nothing. Calling protect() again puts it right, but for policies and triggers of others.';
