@@ -29,9 +29,10 @@ static RbacQuery actions_of_table = {
 	" WHERE p.relation OPERATOR(pg_catalog.=) $1"
 	" AND k.resource OPERATOR(pg_catalog.=) (p.spec OPERATOR(pg_catalog.->>) 'resource')"
 	" UNION SELECT n.name::chat_rbac.permission FROM chat_rbac.protection p"
-	" CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(p.spec OPERATOR(pg_catalog.->) 'actions') AS a (rule)"
-	" CROSS JOIN LATERAL (VALUES (a.rule OPERATOR(pg_catalog.->>) 'requires'), (a.rule OPERATOR(pg_catalog.->>) 'into'),"
-	"  (p.spec OPERATOR(pg_catalog.->>) 'view')) AS n (name)"
+	" CROSS JOIN LATERAL (SELECT p.spec OPERATOR(pg_catalog.->>) 'view'"
+	"  UNION ALL SELECT a.rule OPERATOR(pg_catalog.->>) k.key"
+	"  FROM pg_catalog.jsonb_array_elements(p.spec OPERATOR(pg_catalog.->) 'actions') AS a (rule),"
+	"  (VALUES ('requires'), ('into')) AS k (key)) AS n (name)"
 	" WHERE (p.relation OPERATOR(pg_catalog.=) $1 OR p.parent OPERATOR(pg_catalog.=) $1)"
 	" AND n.name OPERATOR(pg_catalog.<>) 'any'",
 	1, {OIDOID}, NULL

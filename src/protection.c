@@ -17,6 +17,7 @@
  */
 #include "chat_rbac.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/partition.h"
@@ -325,47 +326,74 @@ compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scop
 	pfree(any);
 }
 
+/* The primary key's columns in its order, but for the org. */
+static void
+compile_keys(RbacProtection *form, Relation rel, Relation root)
+{
+	Oid			index = RelationGetPrimaryKeyIndex(root);
+	Relation	key;
+
+	form->keys = MemoryContextAllocZero(form->context, sizeof(RbacColumn) * INDEX_MAX_KEYS);
+	form->keys_are_ids = true;
+	if (!OidIsValid(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("protected table \"%s\" has no primary key", RelationGetRelationName(root))));
+	key = index_open(index, AccessShareLock);
+	for (int i = 0; i < key->rd_index->indnkeyatts; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(root), key->rd_index->indkey.values[i] - 1);
+		RbacColumn	column = find_column(rel, NameStr(attr->attname));
+
+		if (column.attnum == form->org.attnum)
+			continue;
+		form->keys_are_ids &= attr->atttypid == INT4OID || attr->atttypid == INT8OID;
+		form->keys[form->nkeys++] = column;
+	}
+	index_close(key, AccessShareLock);
+}
+
+static bool
+is_place(const RbacProtection *form, AttrNumber attnum)
+{
+	bool		result = attnum == form->org.attnum || attnum == form->parent_column.attnum;
+
+	for (int i = 0; i < form->nkeys; i++)
+		result |= attnum == form->keys[i].attnum;
+	for (int i = 0; i < form->nunits; i++)
+		result |= attnum == form->units[i].column.attnum;
+	for (int i = 0; i < form->nrelations; i++)
+	{
+		result |= form->relations[i].told && attnum == form->relations[i].key.attnum;
+		for (int j = 0; j < form->relations[i].ntests; j++)
+			result |= attnum == form->relations[i].tests[j].column.attnum;
+	}
+	return result;
+}
+
 /*
  * The columns that tell a row and its place: those of the primary key and all
- * that relations, units, org and parent are read from; in the order in which
- * they stand in the protected table, as policies pass them.
+ * that org, units, relations and parent are read from; in the order in which
+ * they stand in the protected table, as policies pass them
+ * (chat_rbac.spec_places).
  */
 static void
 compile_places(RbacProtection *form, Relation rel, Relation root)
 {
-	Bitmapset  *keys = RelationGetIndexAttrBitmap(root, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 	TupleDesc	desc = RelationGetDescr(root);
 
-	form->keys = MemoryContextAlloc(form->context, sizeof(RbacColumn) * desc->natts);
 	form->places = MemoryContextAlloc(form->context, sizeof(AttrNumber) * desc->natts);
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attr = TupleDescAttr(desc, i);
-		bool		is_key = bms_is_member(attr->attnum - FirstLowInvalidHeapAttributeNumber, keys);
-		RbacColumn	column;
-		bool		placed = is_key;
+		AttrNumber	attnum;
 
 		if (attr->attisdropped)
 			continue;
-		column = find_column(rel, NameStr(attr->attname));
-		if (is_key && column.attnum != form->org.attnum)
-		{
-			form->keys_are_ids &= attr->atttypid == INT4OID || attr->atttypid == INT8OID;
-			form->keys[form->nkeys++] = column;
-		}
-		placed |= column.attnum == form->org.attnum || column.attnum == form->parent_column.attnum;
-		for (int u = 0; u < form->nunits; u++)
-			placed |= column.attnum == form->units[u].column.attnum;
-		for (int r = 0; r < form->nrelations; r++)
-		{
-			placed |= form->relations[r].told && column.attnum == form->relations[r].key.attnum;
-			for (int t = 0; t < form->relations[r].ntests; t++)
-				placed |= column.attnum == form->relations[r].tests[t].column.attnum;
-		}
-		if (placed)
-			form->places[form->nplaces++] = column.attnum;
+		attnum = find_column(rel, NameStr(attr->attname)).attnum;
+		if (is_place(form, attnum))
+			form->places[form->nplaces++] = attnum;
 	}
-	bms_free(keys);
 }
 
 /* Which specification holds for a relation: its own or that of the table it is a partition of. */
@@ -394,7 +422,6 @@ compile_form(Relation rel, MemoryContext context)
 
 	form->relid = RelationGetRelid(rel);
 	form->context = context;
-	form->keys_are_ids = true;
 	rbac_catalog_open(&scope);
 	if (rbac_catalog_query(&scope, &head_query, &relids, NULL) != 1)
 	{
@@ -419,6 +446,7 @@ compile_form(Relation rel, MemoryContext context)
 	rbac_catalog_close(&scope);
 
 	root = relation_open(form->root, AccessShareLock);
+	compile_keys(form, rel, root);
 	compile_places(form, rel, root);
 	relation_close(root, AccessShareLock);
 	return form;
