@@ -148,8 +148,15 @@ typedef struct Change
 	RbacCommand command;
 	const RbacRow *old;			/* NULL for INSERT */
 	const RbacRow *new;			/* NULL for DELETE */
-	bool		moves;			/* a child's row goes to another parent */
 } Change;
+
+/* Does a change of this column take a child's row to another parent? */
+static bool
+moves_child(const Change *change, AttrNumber attnum)
+{
+	return change->command == RBAC_UPDATE && OidIsValid(change->form->parent) && attnum != 0 &&
+		(attnum == change->form->parent_column.attnum || attnum == change->form->org.attnum);
+}
 
 static bool
 passes(const Change *change, const RbacTest *test, const RbacRow *row, int at)
@@ -235,7 +242,7 @@ require(const Change *change, const RbacAction *action, AttrNumber attnum)
 	}
 	else if (!rbac_row_allows(change->rows, form, &form->needs[action->requires], where))
 		refuse(change, attnum, action->requires, NULL);
-	else if (change->moves &&
+	else if (moves_child(change, attnum) &&
 			 !rbac_row_allows(change->rows, form, &form->needs[action->requires], change->new))
 		refuse(change, attnum, action->requires, "It must be held on the new parent row too.");
 
@@ -243,27 +250,23 @@ require(const Change *change, const RbacAction *action, AttrNumber attnum)
 		refuse(change, attnum, action->into, "It must be held on the row as it would become.");
 }
 
-/* Each rule is asked once a row, for the first column that falls under it. */
+/* Each rule is asked once a row, but for each column that it is asked on two rows for. */
 static void
 require_once(const Change *change, const RbacAction *action, AttrNumber attnum, Bitmapset **asked)
 {
 	int			number = action != NULL ? (int) (action - change->form->actions) : -1;
 
-	if (number < 0 || !bms_is_member(number, *asked))
+	if (number < 0 || !bms_is_member(number, *asked) || moves_child(change, attnum))
 		require(change, action, attnum);
 	if (number >= 0)
 		*asked = bms_add_member(*asked, number);
 }
 
 static void
-require_for_update(Relation rel, Change *change)
+require_for_update(Relation rel, const Change *change)
 {
-	RbacProtection *form = change->form;
 	Bitmapset  *asked = NULL;
 
-	if (OidIsValid(form->parent))
-		change->moves = is_changed(rel, form->parent_column.attnum - 1, change->old, change->new) ||
-			(form->org.attnum != 0 && is_changed(rel, form->org.attnum - 1, change->old, change->new));
 	for (int at = 0; at < RelationGetNumberOfAttributes(rel); at++)
 	{
 		const RbacAction *action;
@@ -283,7 +286,7 @@ require_for_update(Relation rel, Change *change)
  * falls under one of them, or else under the rule for all others.
  */
 static void
-require_for_row(Change *change)
+require_for_row(const Change *change)
 {
 	Bitmapset  *ruled = change->form->ruled[change->command];
 	Bitmapset  *asked = NULL;

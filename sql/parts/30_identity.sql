@@ -3,12 +3,12 @@
 -- LEAKPROOF here and below: no argument, or one looked up in a set; what these raise (the
 -- extension is unusable, a wrong active role) depends on the session and never on a row.
 CREATE FUNCTION chat_rbac.current_org() RETURNS bigint
-LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1
+LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 0.01
 AS 'MODULE_PATHNAME', 'chat_rbac_current_org';
 COMMENT ON FUNCTION chat_rbac.current_org() IS 'The org of the active member who asks; NULL for nobody.';
 
 CREATE FUNCTION chat_rbac.current_member() RETURNS bigint
-LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1
+LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 0.01
 AS 'MODULE_PATHNAME', 'chat_rbac_current_member';
 COMMENT ON FUNCTION chat_rbac.current_member() IS 'The id of the active member who asks, in current_org(); NULL for nobody.';
 

@@ -14,16 +14,16 @@ COMMENT ON FUNCTION chat_rbac.guard_truncate() IS 'Trigger, before TRUNCATE of a
 
 -- LEAKPROOF: these compare with what the session itself is writing, and raise nothing.
 CREATE FUNCTION chat_rbac.approved(protected regclass, VARIADIC columns "any") RETURNS boolean
-LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 1
+LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
 AS 'MODULE_PATHNAME', 'chat_rbac_approved';
 COMMENT ON FUNCTION chat_rbac.approved(regclass, "any") IS 'Internal to policies: has the guard, in this command, just approved the row with these columns?';
 
 CREATE FUNCTION chat_rbac.handing_over(protected regclass) RETURNS bigint
-LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 1
+LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 0.01
 AS 'MODULE_PATHNAME', 'chat_rbac_handing_over';
 COMMENT ON FUNCTION chat_rbac.handing_over(regclass) IS 'Internal to policies: the current org while a row of the table is being written that the guard has approved; else NULL.';
 
 CREATE FUNCTION chat_rbac.handed_over(protected regclass, VARIADIC columns "any") RETURNS boolean
-LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 1
+LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
 AS 'MODULE_PATHNAME', 'chat_rbac_handed_over';
 COMMENT ON FUNCTION chat_rbac.handed_over(regclass, "any") IS 'Internal to policies: is it the row that is being written and that the guard has approved? True once: its author may not see it any more at the next statement.';
