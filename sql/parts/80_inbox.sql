@@ -199,10 +199,10 @@ COMMENT ON FUNCTION chat_rbac.inbox_tables(name) IS 'The statements by which cre
  * rule without a column is for the columns that are not named.  A rule for
  * inserting any "id" is for every new row.
  */
-CREATE FUNCTION chat_rbac.inbox_specs(schema name, OUT tab text, OUT spec jsonb) RETURNS SETOF record
+CREATE FUNCTION chat_rbac.inbox_specs(schema name, OUT tab name, OUT spec jsonb) RETURNS SETOF record
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 9
 BEGIN ATOMIC
-	SELECT format('%I.%I', schema, v.tab),
+	SELECT v.tab,
 		format(v.spec, to_jsonb(format('%I.conversation', schema)), to_jsonb(format('%I.participant', schema)))::jsonb
 	FROM (VALUES
 
@@ -433,7 +433,7 @@ END;
 COMMENT ON FUNCTION chat_rbac.inbox_specs(name) IS 'The specifications by which create_inbox() protects its tables in a schema; a start for an application''s own.';
 
 CREATE FUNCTION chat_rbac.inbox_four_eyes() RETURNS trigger
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -458,7 +458,6 @@ AS $$
 DECLARE
 	namespace oid;
 	taken text;
-	names text[] := (SELECT array_agg((parse_ident(s.tab))[2]) FROM chat_rbac.inbox_specs(schema) AS s);
 	protected record;
 BEGIN
 	IF schema IS NULL THEN
@@ -469,7 +468,7 @@ BEGIN
 		EXECUTE format('CREATE SCHEMA %I', schema);
 	ELSE
 		SELECT string_agg(quote_ident(c.relname), ', ' ORDER BY c.relname) INTO taken FROM pg_class c
-		WHERE c.relnamespace = namespace AND c.relname = ANY (names);
+		WHERE c.relnamespace = namespace AND c.relname IN (SELECT s.tab FROM chat_rbac.inbox_specs(schema) AS s);
 		IF taken IS NOT NULL THEN
 			RAISE EXCEPTION 'schema "%" is in use', schema
 				USING ERRCODE = 'duplicate_schema',
@@ -480,7 +479,7 @@ BEGIN
 
 	EXECUTE chat_rbac.inbox_tables(schema);
 	FOR protected IN SELECT * FROM chat_rbac.inbox_specs(schema) LOOP
-		PERFORM chat_rbac.protect(protected.tab::regclass, protected.spec);
+		PERFORM chat_rbac.protect(format('%I.%I', schema, protected.tab)::regclass, protected.spec);
 	END LOOP;
 END
 $$;
