@@ -467,6 +467,9 @@ BEGIN
 	IF namespace IS NULL THEN
 		EXECUTE format('CREATE SCHEMA %I', schema);
 	ELSE
+		IF NOT has_schema_privilege(namespace, 'CREATE') THEN
+			RAISE EXCEPTION 'permission denied for schema "%"', schema USING ERRCODE = 'insufficient_privilege';
+		END IF;
 		SELECT string_agg(quote_ident(c.relname), ', ' ORDER BY c.relname) INTO taken FROM pg_class c
 		WHERE c.relnamespace = namespace AND c.relname IN (SELECT s.tab FROM chat_rbac.inbox_specs(schema) AS s);
 		IF taken IS NOT NULL THEN
