@@ -433,7 +433,7 @@ END;
 COMMENT ON FUNCTION chat_rbac.inbox_specs(name) IS 'The specifications by which create_inbox() protects its tables in a schema; a start for an application''s own.';
 
 CREATE FUNCTION chat_rbac.inbox_four_eyes() RETURNS trigger
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -449,6 +449,7 @@ BEGIN
 	RETURN NEW;
 END
 $$;
+REVOKE ALL ON FUNCTION chat_rbac.inbox_four_eyes() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.inbox_four_eyes() IS 'Trigger of a broadcast: its content changes only while it is a draft (SQLSTATE 55000), and who changed it last is kept, as that member cannot approve it.';
 
 CREATE FUNCTION chat_rbac.create_inbox(schema name) RETURNS void
