@@ -2,7 +2,7 @@
 #
 # demo.sh: show the installed extension at work, in a throw-away cluster.
 #
-# Usage: scripts/demo.sh               who sees what of one inbox, and why
+# Usage: scripts/demo.sh               who sees and does what in one inbox, and why
 #        scripts/demo.sh psql [NAME]   psql in the same cluster, as that member
 #
 # All numbers are what the queries return.  They are compared with each other and
@@ -220,6 +220,99 @@ show_outsiders()
     expect "another database role cannot claim an identity" "${refusal/permission denied/}" != "$refusal"
 }
 
+# What a person of demo/why.sql is, as "name|identity|role|where|what".
+person()
+{
+    printf '%s\n' "${people[@]}" | grep "^$1|"
+}
+
+show_buttons()
+{
+    local name identity where chats page pages=
+
+    heading "Which buttons to show on a page of chats"
+    echo "    page_actions() answers for many rows at once what each of them allows."
+    echo
+    sed "s/:chats/$queue,$own,$joined/" demo/buttons.sql | show_query -
+    for name in Ali Ina; do
+        chats="$queue,$own,$joined"
+        [ "$name" != Ina ] || chats=$inas
+        IFS='|' read -r _ identity _ where _ <<<"$(person "$name")"
+        page=$(sed "s/:chats/$chats/" demo/buttons.sql |
+            as "$identity" -P format=aligned -P tuples_only=off -P footer=off -P null=-)
+        pages+=$page$'\n'
+        echo "    $bold$name, $where$plain"
+        indent <<<"$page"
+        [ "$name" = Ina ] || echo
+    done
+
+    expect "a chat in the queue can be claimed" "$(grep -c "^ *$queue .*| claim$" <<<"$pages")" -eq 1
+    expect "with an own chat one can do more" "$(grep -c "^ *$own .*| reply note assign transfer snooze close$" <<<"$pages")" -eq 1
+    expect "in a joined chat one can write" "$(grep -c "^ *$joined .*| reply note$" <<<"$pages")" -eq 1
+    expect "an intern can only look" "$(grep -c "^ *$inas .*| $" <<<"$pages")" -eq 1
+}
+
+# Run the statements on standard input for a member, in one session, and show each with
+# what it answers: converse IDENTITY.  Sets $answers.
+converse()
+{
+    local statements statement output answer
+
+    mapfile -d ';' -t statements
+    unset 'statements[-1]'      # the end of the line after the last semicolon
+    output=$({
+        echo '\set QUIET off'
+        printf '\\echo ----\n%s;\n' "${statements[@]}"
+    } | as "$1" -F ' | ' -P null=- -v ON_ERROR_STOP=0 2>&1)$'\n'
+    answers=()
+    for statement in "${statements[@]}"; do
+        output=${output#*----$'\n'}
+        answer=$(sed '/^$/d; s/^psql:[^ ]* //' <<<"${output%%----*}")
+        answers+=("$answer")
+        sed "s/^-- /    /; t; s/^/        $dim/; s/\$/$plain/" <<<"${statement#$'\n'};"
+        sed "1s/^/        => $bold/; 1!s/^/           $bold/; s/\$/$plain/" <<<"${answer:-(no rows)}"
+    done
+}
+
+show_writing()
+{
+    local identity where answers=()
+
+    heading "Plain UPDATE and INSERT, and each change needs its own right"
+    IFS='|' read -r _ identity _ where _ <<<"$(person Ali)"
+    echo "    ${bold}Ali, $where$plain"
+    converse "$identity" < <(sed "s/:chat/$queue/" demo/serve.sql)
+    expect "Ali claims a chat" "${answers[0]}" = 'UPDATE 1'
+    expect "Ali replies" "${answers[1]}" = 'INSERT 0 1'
+    expect "Ali sees the chat that he transfers" "${answers[2]}" = "$queue | 5 | -"$'\n''UPDATE 1'
+    expect "Ali does not see it in the next statement" "${answers[3]}" = ''
+    expect "it is in Tier 2's queue" "$(as "$(identity_of Dan)" \
+        <<<"SELECT count(*) FROM inbox.conversation WHERE id = $queue AND team_id = 5 AND assignee_id IS NULL")" -eq 1
+    expect "the message is Ali's" "$(sql <<<"SELECT count(*) FROM inbox.message
+        WHERE org_id = 1 AND conversation_id = $queue AND author_id = 6 AND kind = 'reply'")" -eq 1
+
+    echo
+    IFS='|' read -r _ identity _ where _ <<<"$(person Sam)"
+    echo "    ${bold}Sam, $where$plain"
+    converse "$identity" <<END
+-- is refused a transfer of an own chat:
+UPDATE inbox.conversation SET team_id = 9 WHERE id = $sams;
+END
+    expect "Sam is refused a transfer" "${answers[0]/\"conversation.transfer\"/}" != "${answers[0]}"
+
+    echo
+    IFS='|' read -r _ identity _ where _ <<<"$(person Ina)"
+    echo "    ${bold}Ina, $where$plain"
+    converse "$identity" <<END
+-- is refused a reply in an own chat:
+INSERT INTO inbox.message (conversation_id, kind, body) VALUES ($inas, 'reply', 'Hello!');
+END
+    expect "Ina is refused a reply" "${answers[0]/\"conversation.reply\"/}" != "${answers[0]}"
+    expect "nothing is left of what these two tried" "$(sql <<<"SELECT
+        (SELECT count(*) FROM inbox.conversation WHERE org_id = 1 AND id = $sams AND team_id = 9) +
+        (SELECT count(*) FROM inbox.message WHERE org_id = 1 AND conversation_id = $inas AND body = 'Hello!')")" -eq 0
+}
+
 # The two sessions of the timeline.  Session A stays open, and what it answered last
 # is in $answer; session B is a new one for each statement.
 left()
@@ -303,17 +396,20 @@ show_revocation()
 demo()
 {
     cat <<END
-${bold}chat_rbac$plain: who may see which chats of a team inbox, decided inside PostgreSQL, for every query.
+${bold}chat_rbac$plain: who may see and do what in a team inbox, decided inside PostgreSQL, for every statement.
 
 Loading two companies' inboxes into a PostgreSQL of their own, which is removed at the end ...
 END
     load "statement_timeout = ${patience}s"
     mapfile -t people < <(sql <demo/why.sql)
+    IFS='|' read -r queue own joined sams inas < <(sql <demo/chats.sql)
 
     show_org
     show_people
     show_newest
     show_outsiders
+    show_buttons
+    show_writing
     show_revocation
 
     echo

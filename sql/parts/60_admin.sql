@@ -24,7 +24,7 @@ BEGIN ATOMIC
 				report.view, audit.view, member.view, unit.view}', '{Agent}', NULL,
 		 'Watches a team and its sub-teams, and sees to it that nobody waits'),
 		('Agent', '{conversation.view@own, conversation.view@participating, conversation.view@unassigned,
-				conversation.start, conversation.create, conversation.claim@unassigned,
+				conversation.start, conversation.claim@unassigned,
 				conversation.edit@own, conversation.reply@own, conversation.reply@participating,
 				conversation.note@own, conversation.note@participating, conversation.transfer@own, conversation.assign@own,
 				conversation.participate@own, conversation.close@own, conversation.reopen@own, conversation.snooze@own, conversation.label@own,
@@ -33,13 +33,13 @@ BEGIN ATOMIC
 				customer.view@own, customer.view@linked, customer.create, customer.edit@own, customer.view_phone@own,
 				task.view@own, task.create, task.edit@own, template.view, report.view@own, audit.view@own}', '{}', NULL,
 		 'Works on own conversations and takes from the queue'),
-		('Sales', '{conversation.view@own, conversation.start, conversation.create, conversation.reply@own, conversation.note@own,
-				conversation.edit@own, conversation.close@own, message.view@own, message.create@own,
+		('Sales', '{conversation.view@own, conversation.start, conversation.reply@own, conversation.note@own, conversation.edit@own,
+				conversation.close@own, conversation.reopen@own, conversation.snooze@own, conversation.label@own, message.view@own, message.create@own,
 				customer.view@own, customer.view_phone@own, customer.create, customer.edit@own,
 				lead.view@own, lead.create, lead.edit@own, task.view@own, task.create, task.edit@own,
 				template.view, report.view@own, audit.view@own}', '{}', NULL,
 		 'Sees only own customers, leads, chats and tasks'),
-		('Marketing', '{broadcast.view, broadcast.create, broadcast.edit, broadcast.delete, broadcast.submit, broadcast.send,
+		('Marketing', '{broadcast.view, broadcast.create, broadcast.edit@draft, broadcast.delete@draft, broadcast.submit, broadcast.send,
 				template.*, report.view, task.view@own, task.create, task.edit@own}', '{}', NULL,
 		 'Drafts, schedules and sends broadcasts that somebody else approves'),
 		('Viewer', '{conversation.view, message.view, customer.view, lead.view, task.view, broadcast.view, template.view, report.view, unit.view}', '{}', NULL,
@@ -50,9 +50,10 @@ BEGIN ATOMIC
 		 'Sees customers with their finance data, and billing'),
 		('Temp', '{conversation.view@own, message.view@own, customer.view@linked, task.view@own}', '{}', '90 days',
 		 'Interns and temporary staff: little, for a while'),
-		('Service', '{conversation.view, conversation.create, conversation.edit, message.view, message.create, message.edit,
-				customer.view, customer.create, customer.edit, template.view}', '{}', NULL,
-		 'The connector that receives customers'' messages')
+		('Service', '{conversation.view, conversation.create, conversation.edit, conversation.reopen,
+				message.view, message.receive, message.create, message.edit, customer.view, customer.create, customer.edit,
+				broadcast.view, broadcast.send@scheduled, template.view}', '{}', NULL,
+		 'The connector that receives customers'' messages and sends what is scheduled')
 	) AS v (name, permissions, juniors, max_duration, description);
 END;
 COMMENT ON FUNCTION chat_rbac.preset_roles() IS 'The roles that create_org() gives a new org.';
