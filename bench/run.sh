@@ -1,11 +1,12 @@
 #!/bin/bash
 #
-# run.sh: measure what the policies cost, in a throw-away cluster.
+# run.sh: measure what policies and guard cost, in a throw-away cluster.
 #
-# Usage: bench/run.sh [policies | first-check]...
+# Usage: bench/run.sh [policies | first-check | actions]...
 #
 # Prints tables of medians and of ratios within one run; the sizes are in
-# load.sql and first_check.sql.  Takes some two minutes and 2 GB of disk.
+# load.sql, first_check.sql and actions.sql.  BENCH_ROWS and BENCH_TURNS make
+# "actions" shorter.  Takes some six minutes and 2 GB of disk.
 # Nothing else should run meanwhile.
 #
 set -euo pipefail
@@ -68,11 +69,19 @@ first_check_both()
         "$(paste "$dir/small.ms" "$dir/large.ms" | awk '{ print $2 / $1 }' | median)"
 }
 
-[ $# -gt 0 ] || set -- policies first-check
+actions()
+{
+    echo "Writes: the guard against the same table without it, and against a trigger in plpgsql"
+    $cluster run "$dir" createdb actions
+    psql_file bench/actions.sql -d actions -v rows="${BENCH_ROWS:-100000}" -v turns="${BENCH_TURNS:-11}"
+}
+
+[ $# -gt 0 ] || set -- policies first-check actions
 for part; do
     case $part in
         policies) policies ;;
         first-check) first_check_both ;;
+        actions) actions ;;
         *) sed -n 's/^# \{0,1\}//; /^Usage/,/^$/p' "$0" >&2; exit 2 ;;
     esac
 done
