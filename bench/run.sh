@@ -73,7 +73,7 @@ actions()
 {
     echo "Writes: the guard against the same table without it, and against a trigger in plpgsql"
     $cluster run "$dir" createdb actions
-    psql_file bench/actions.sql -d actions -v rows="${BENCH_ROWS:-100000}" -v turns="${BENCH_TURNS:-11}"
+    psql_file bench/actions.sql -d actions -v rows="${BENCH_ROWS:-100000}" -v turns="${BENCH_TURNS:-7}"
 }
 
 [ $# -gt 0 ] || set -- policies first-check actions
