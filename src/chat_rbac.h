@@ -7,7 +7,8 @@
  *
  *	scope.c, guard.c	a policy asks "the units where I may view, please"; a
  *						trigger, "may this row be closed?"
- *	row.c, link.c		one row's relations and units looked up in a decision
+ *	row.c, fetch.c, link.c
+ *						one row's relations and units looked up in a decision
  *	authz.c				the one decision: which grants carry that right
  *	protection.c		a protected table's specification, compiled
  *	grants.c, compile.c	the member's compiled grants, from a cache
@@ -300,14 +301,18 @@ typedef struct RbacAction
 	RbacTest	from;
 	RbacTest	to;
 	int			requires;
+	bool		any;			/* it said "any" */
 	int			into;
 } RbacAction;
 
-/* A kept query for the rows of a table that have a key. */
+/* How to read the rows of a table that have a key. */
 typedef struct RbacFetch
 {
-	char	   *key;			/* quoted, comma-separated columns */
-	SPIPlanPtr	plan;
+	int			nkeys;
+	RbacColumn	keys[INDEX_MAX_KEYS];
+	Oid			index;			/* InvalidOid: by the plan, under all policies */
+	int			order[INDEX_MAX_KEYS];	/* which key each index column is */
+	SPIPlanPtr	plan;			/* NULL until needed */
 	struct RbacFetch *next;
 } RbacFetch;
 
@@ -328,8 +333,12 @@ typedef struct RbacProtection
 	RbacRelation *relations;
 	Oid			parent;			/* InvalidOid: none */
 	RbacColumn	parent_column;
-	char	   *parent_key;		/* the column that it refers to, */
-	char	   *parent_org;		/* and the org's there, or NULL */
+	RbacColumn	parent_key;		/* the column that it refers to, */
+	RbacColumn	parent_org;		/* and the org's there, if any */
+	bool		parent_is_there;	/* a foreign key on all of these says so */
+	RbacPermset view;			/* needed to see a row; empty for some
+								 * children */
+	bool		plain;			/* nobody else's policy has a say in that */
 	int			nactions;
 	RbacAction *actions;
 	Bitmapset  *ruled[RBAC_NCOMMANDS];	/* columns that have rules */
@@ -342,6 +351,7 @@ typedef struct RbacProtection
 	AttrNumber *places;
 
 	RbacFetch  *fetches;
+	SPIPlanPtr	presence;		/* fetch.c; on demand */
 	ExprContext *econtext;		/* for literals; on demand */
 	MemoryContext context;
 	int			pins;
@@ -488,7 +498,7 @@ rbac_authz_follow(FmgrInfo *flinfo)
 extern RbacIdSet *rbac_link_read(const RbacGrants *grants, Oid protected, const char *relation,
 								 int relation_len, MemoryContext context);
 
-/* ---- row.c: one row, looked up in a decision ---- */
+/* ---- fetch.c: rows of a protected table by their key ---- */
 
 /* A row's columns, by attnum - 1. */
 typedef struct RbacRow
@@ -497,12 +507,20 @@ typedef struct RbacRow
 	const bool *nulls;
 } RbacRow;
 
+extern RbacRow *rbac_fetch_rows(RbacProtection *form, int nkeys, const RbacColumn *keys,
+								const int64 *values, int *nrows, bool *judged);
+extern bool rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls);
+
+/* ---- row.c: one row, looked up in a decision ---- */
+
 typedef struct RbacRowState RbacRowState;
 
 extern RbacRowState *rbac_row_state(RbacCheck *check, MemoryContext parent);
 extern RbacProtection *rbac_row_protection(RbacRowState *state, Oid relid);
 extern bool rbac_row_allows(RbacRowState *state, RbacProtection *form,
 							const RbacPermset *wanted, const RbacRow *row);
+extern bool rbac_row_in_parent(RbacRowState *state, RbacProtection *form,
+							   const RbacPermset *wanted, const int64 *org, const int64 *id);
 extern bool rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key,
 						  RbacRow *row);
 

@@ -51,6 +51,14 @@ extern int	no_such_variable
 #define rbac_name_parts(name) stringToQualifiedNameList(name)
 #endif
 
+#if PG_VERSION_NUM >= 180000
+#define rbac_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan(rel, index, snapshot, NULL, nkeys, 0)
+#else
+#define rbac_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan(rel, index, snapshot, nkeys, 0)
+#endif
+
 /* Has a role the rights of a table's owner? */
 #if PG_VERSION_NUM >= 160000
 #define rbac_is_owner(relid, role) object_ownercheck(RelationRelationId, relid, role)

@@ -144,7 +144,7 @@ typedef struct Change
 {
 	RbacRowState *rows;
 	RbacProtection *form;
-	int64		member;			/* who makes it */
+	RbacGrants *grants;			/* of who makes it */
 	RbacCommand command;
 	const RbacRow *old;			/* NULL for INSERT */
 	const RbacRow *new;			/* NULL for DELETE */
@@ -163,7 +163,7 @@ passes(const Change *change, const RbacTest *test, const RbacRow *row, int at)
 {
 	return test->kind == RBAC_TEST_ANYTHING ||
 		(row != NULL &&
-		 rbac_protection_test(change->form, test, change->member, row->values[at], row->nulls[at]));
+		 rbac_protection_test(change->form, test, change->grants->member, row->values[at], row->nulls[at]));
 }
 
 /* The first rule for a change of a column; for attnum 0, the one for all others. */
@@ -219,6 +219,16 @@ refuse(const Change *change, AttrNumber attnum, int need, const char *detail)
 			 detail != NULL ? errdetail("%s", detail) : 0));
 }
 
+/* A detail for a permission that is not held on the row; it tells of who asks only. */
+static const char *
+held_elsewhere(const Change *change, int need)
+{
+	const RbacScope *scope = rbac_authz_scope(change->grants, &change->form->needs[need], NULL, 0, false,
+											  CurrentMemoryContext);
+
+	return scope->org_wide || scope->nreach > 0 ? "It is held, but not on this row." : NULL;
+}
+
 static void
 require(const Change *change, const RbacAction *action, AttrNumber attnum)
 {
@@ -241,7 +251,7 @@ require(const Change *change, const RbacAction *action, AttrNumber attnum)
 							   get_attname(form->relid, attnum, false)) : 0));
 	}
 	else if (!rbac_row_allows(change->rows, form, &form->needs[action->requires], where))
-		refuse(change, attnum, action->requires, NULL);
+		refuse(change, attnum, action->requires, held_elsewhere(change, action->requires));
 	else if (moves_child(change, attnum) &&
 			 !rbac_row_allows(change->rows, form, &form->needs[action->requires], change->new))
 		refuse(change, attnum, action->requires, "It must be held on the new parent row too.");
@@ -250,35 +260,59 @@ require(const Change *change, const RbacAction *action, AttrNumber attnum)
 		refuse(change, attnum, action->into, "It must be held on the row as it would become.");
 }
 
-/* Each rule is asked once a row, but for each column that it is asked on two rows for. */
-static void
-require_once(const Change *change, const RbacAction *action, AttrNumber attnum, Bitmapset **asked)
+/* A rule that a change falls under by a column; NULL: by none. */
+typedef struct Demand
 {
-	int			number = action != NULL ? (int) (action - change->form->actions) : -1;
+	const RbacAction *action;
+	AttrNumber	attnum;
+} Demand;
 
-	if (number < 0 || !bms_is_member(number, *asked) || moves_child(change, attnum))
-		require(change, action, attnum);
-	if (number >= 0)
-		*asked = bms_add_member(*asked, number);
+static Demand
+demand_for(const Change *change, AttrNumber attnum)
+{
+	Demand		result = {find_rule(change, attnum), attnum};
+
+	if (result.action == NULL && attnum != 0)
+		result.action = find_rule(change, 0);
+	return result;
+}
+
+/*
+ * Ask each rule once, but for a column that it is asked on two rows for.  Those
+ * for which any permission does come last: another refusal says more.
+ */
+static void
+require_all(const Change *change, const Demand *demands, int n)
+{
+	for (int any = 0; any <= 1; any++)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			const RbacAction *action = demands[i].action;
+			bool		asked = false;
+
+			for (int j = 0; j < i && action != NULL && !moves_child(change, demands[i].attnum); j++)
+				asked |= demands[j].action == action;
+			if (!asked && (action != NULL && action->any) == (any == 1))
+				require(change, action, demands[i].attnum);
+		}
+	}
 }
 
 static void
 require_for_update(Relation rel, const Change *change)
 {
-	Bitmapset  *asked = NULL;
+	int			natts = RelationGetNumberOfAttributes(rel);
+	Demand	   *demands = palloc(sizeof(Demand) * natts);
+	int			n = 0;
 
-	for (int at = 0; at < RelationGetNumberOfAttributes(rel); at++)
+	for (int at = 0; at < natts; at++)
 	{
-		const RbacAction *action;
-
-		if (!is_changed(rel, at, change->old, change->new))
-			continue;
-		action = find_rule(change, at + 1);
-		if (action == NULL)
-			action = find_rule(change, 0);
-		require_once(change, action, at + 1, &asked);
+		if (is_changed(rel, at, change->old, change->new))
+			demands[n++] = demand_for(change, at + 1);
 	}
-	bms_free(asked);
+	require_all(change, demands, n);
+	pfree(demands);
 }
 
 /*
@@ -289,20 +323,16 @@ static void
 require_for_row(const Change *change)
 {
 	Bitmapset  *ruled = change->form->ruled[change->command];
-	Bitmapset  *asked = NULL;
+	Demand	   *demands = palloc(sizeof(Demand) * Max(bms_num_members(ruled), 1));
 	int			attnum = -1;
+	int			n = 0;
 
 	while ((attnum = bms_next_member(ruled, attnum)) >= 0)
-	{
-		const RbacAction *action = find_rule(change, attnum);
-
-		if (action == NULL)
-			action = find_rule(change, 0);
-		require_once(change, action, attnum, &asked);
-	}
-	if (ruled == NULL)
-		require_once(change, find_rule(change, 0), 0, &asked);
-	bms_free(asked);
+		demands[n++] = demand_for(change, attnum);
+	if (n == 0)
+		demands[n++] = demand_for(change, 0);
+	require_all(change, demands, n);
+	pfree(demands);
 }
 
 /* ---- approved rows ---- */
@@ -415,14 +445,25 @@ chat_rbac_handing_over(PG_FUNCTION_ARGS)
 /*
  * chat_rbac.handed_over(protected regclass, VARIADIC "any") -> boolean
  *		Is it the row that was just approved?  True once: for the check of the
- *		new row against the SELECT policy.
+ *		new row against the SELECT policy.  Where a command makes no such check,
+ *		a scan within it may ask instead.  So a row like it that the command's
+ *		snapshot shows, which is all that a scan can find, is none that it made.
  */
 Datum
 chat_rbac_handed_over(PG_FUNCTION_ARGS)
 {
 	GuardState *state = approved_row(fcinfo);
+	RbacProtection *form;
+	bool		is_old;
 
 	if (state == NULL || state->handed_over || !is_approved_row(fcinfo, state))
+		PG_RETURN_BOOL(false);
+	form = rbac_protection_pin(state->root);
+	if (form == NULL)
+		PG_RETURN_BOOL(false);
+	is_old = form->nplaces != state->nplaces || rbac_fetch_is_there(form, state->places, state->place_nulls);
+	rbac_protection_unpin(form);
+	if (is_old)
 		PG_RETURN_BOOL(false);
 	state->handed_over = true;
 	PG_RETURN_BOOL(true);
@@ -547,7 +588,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("no active member is asking to %s", deed(&change, 0)),
 					 errhint("Set chat_rbac.identity; SELECT * FROM chat_rbac.whoami() shows who asks.")));
-		change.member = state->check.grants->member;
+		change.grants = state->check.grants;
 		if (change.command == RBAC_UPDATE)
 			require_for_update(rel, &change);
 		else

@@ -6,7 +6,7 @@
  * The compiled form says where in a row its org, units, relations and key are,
  * and which permission each change needs.  It is made for the relation at hand,
  * so the column numbers are right for a partition too, whose specification is
- * that of the table it belongs to.
+ * that of the table it belongs to, and for a table that inherits from another.
  *
  * Memory: a form has a context of its own.  A relcache invalidation of the
  * relation, or of the table whose specification it is, marks it stale; the
@@ -20,7 +20,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
@@ -47,12 +46,29 @@ static HTAB *forms = NULL;
 
 /* ---- what is read ---- */
 
+/* The specification that holds for a relation: its own, or that of a table that it is a partition of or inherits from. */
 static RbacQuery head_query = {
 	"SELECT p.relation, p.spec OPERATOR(pg_catalog.->>) 'resource', p.spec OPERATOR(pg_catalog.->>) 'org',"
 	" p.parent, p.spec OPERATOR(pg_catalog.#>>) '{parent,column}', p.spec OPERATOR(pg_catalog.#>>) '{parent,key}',"
-	" p.spec OPERATOR(pg_catalog.#>>) '{parent,org}'"
-	" FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) ANY ($1)",
-	1, {OIDARRAYOID}, NULL
+	" p.spec OPERATOR(pg_catalog.#>>) '{parent,org}', p.spec OPERATOR(pg_catalog.->>) 'view',"
+	" p.policies OPERATOR(pg_catalog.=) chat_rbac.policy_digest(p.relation)"
+	" FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) ANY ("
+	"  WITH RECURSIVE up(relid) AS (SELECT $1 UNION SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i"
+	"   ON i.inhrelid OPERATOR(pg_catalog.=) up.relid) SELECT up.relid FROM up)",
+	1, {OIDOID}, NULL
+};
+
+/* Is there a valid foreign key from $1 to $2 that has the pairs of columns $3 ("from>to")? */
+static RbacQuery foreign_key_query = {
+	"SELECT 1 FROM pg_catalog.pg_constraint c"
+	" WHERE c.conrelid OPERATOR(pg_catalog.=) $1 AND c.confrelid OPERATOR(pg_catalog.=) $2"
+	" AND c.contype OPERATOR(pg_catalog.=) 'f' AND c.convalidated"
+	" AND ARRAY(SELECT a.attname OPERATOR(pg_catalog.||) '>' OPERATOR(pg_catalog.||) b.attname"
+	"  FROM ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey)) AS k (a, b)"
+	"  JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.=) k.a"
+	"  JOIN pg_catalog.pg_attribute b ON b.attrelid OPERATOR(pg_catalog.=) $2 AND b.attnum OPERATOR(pg_catalog.=) k.b)"
+	" OPERATOR(pg_catalog.@>) $3",
+	3, {OIDOID, OIDOID, TEXTARRAYOID}, NULL
 };
 
 static RbacQuery units_query = {
@@ -319,7 +335,10 @@ compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scop
 		for (uint64 i = 0; i < rows; i++)
 		{
 			if ((int) form->actions[i].command == command && form->actions[i].requires == RBAC_NEEDS_ANY)
+			{
 				form->actions[i].requires = nany;
+				form->actions[i].any = true;
+			}
 		}
 	}
 	MemoryContextSwitchTo(old);
@@ -396,19 +415,48 @@ compile_places(RbacProtection *form, Relation rel, Relation root)
 	}
 }
 
-/* Which specification holds for a relation: its own or that of the table it is a partition of. */
-static Datum
-candidates(Relation rel)
+/* What is needed to see a row: for a child only what its specification names. */
+static void
+compile_view(RbacProtection *form, const char *view)
 {
-	List	   *ancestors = rel->rd_rel->relispartition ? get_partition_ancestors(RelationGetRelid(rel)) : NIL;
-	Datum	   *oids = palloc(sizeof(Datum) * (1 + list_length(ancestors)));
-	int			noids = 0;
-	ListCell   *cell;
+	RbacPermission permission;
+	char	   *bytes;
 
-	oids[noids++] = ObjectIdGetDatum(RelationGetRelid(rel));
-	foreach(cell, ancestors)
-		oids[noids++] = ObjectIdGetDatum(lfirst_oid(cell));
-	return PointerGetDatum(construct_array(oids, noids, OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	if (view == NULL && rbac_catalog_text(0, 5) != NULL)
+		return;
+	permission = parse_name(view != NULL ? view : psprintf("%s.view", form->resource));
+	form->view.size = rbac_permset_packed_size(&permission, 1);
+	bytes = MemoryContextAlloc(form->context, form->view.size);
+	rbac_permset_pack(&permission, 1, bytes);
+	form->view.data = bytes;
+}
+
+/* From the row of head_query, of which nothing is left afterwards. */
+static void
+compile_parent(RbacProtection *form, Relation rel, const RbacCatalogScope *scope)
+{
+	char	   *column = rbac_catalog_text(0, 5);
+	char	   *key = rbac_catalog_text(0, 6);
+	char	   *own_org = rbac_catalog_text(0, 3);
+	char	   *org = rbac_catalog_text(0, 7);
+	Relation	above;
+	Datum		args[3];
+	Datum		pairs[2];
+
+	form->parent = result_oid(0, 4);
+	form->parent_column = find_column(rel, column);
+	above = relation_open(form->parent, AccessShareLock);
+	form->parent_key = find_column(above, key);
+	form->parent_org = find_column(above, org);
+	relation_close(above, AccessShareLock);
+	if (org == NULL)
+		return;
+	pairs[0] = CStringGetTextDatum(psprintf("%s>%s", column, key));
+	pairs[1] = CStringGetTextDatum(psprintf("%s>%s", own_org, org));
+	args[0] = ObjectIdGetDatum(form->root);
+	args[1] = ObjectIdGetDatum(form->parent);
+	args[2] = PointerGetDatum(construct_array(pairs, 2, TEXTOID, -1, false, TYPALIGN_INT));
+	form->parent_is_there = rbac_catalog_query(scope, &foreign_key_query, args, NULL) > 0;
 }
 
 /* Compile the form for a relation into context; NULL if no specification holds for it. */
@@ -417,13 +465,13 @@ compile_form(Relation rel, MemoryContext context)
 {
 	RbacProtection *form = MemoryContextAllocZero(context, sizeof(RbacProtection));
 	RbacCatalogScope scope;
-	Datum		relids = candidates(rel);
+	Datum		relid = ObjectIdGetDatum(RelationGetRelid(rel));
 	Relation	root;
 
 	form->relid = RelationGetRelid(rel);
 	form->context = context;
 	rbac_catalog_open(&scope);
-	if (rbac_catalog_query(&scope, &head_query, &relids, NULL) != 1)
+	if (rbac_catalog_query(&scope, &head_query, &relid, NULL) != 1)
 	{
 		rbac_catalog_close(&scope);
 		return NULL;
@@ -431,15 +479,10 @@ compile_form(Relation rel, MemoryContext context)
 	form->root = result_oid(0, 1);
 	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->org = find_column(rel, rbac_catalog_text(0, 3));
+	form->plain = result_is_true(0, 9);
+	compile_view(form, rbac_catalog_text(0, 8));
 	if (rbac_catalog_text(0, 5) != NULL)
-	{
-		char	   *org = rbac_catalog_text(0, 7);
-
-		form->parent = result_oid(0, 4);
-		form->parent_column = find_column(rel, rbac_catalog_text(0, 5));
-		form->parent_key = MemoryContextStrdup(context, rbac_catalog_text(0, 6));
-		form->parent_org = org != NULL ? MemoryContextStrdup(context, org) : NULL;
-	}
+		compile_parent(form, rel, &scope);
 	compile_units(form, rel, &scope);
 	compile_relations(form, rel, &scope);
 	compile_actions(form, rel, &scope);
@@ -460,7 +503,12 @@ free_form(RbacProtection *form)
 	RbacFetch  *fetch;
 
 	for (fetch = form->fetches; fetch != NULL; fetch = fetch->next)
-		SPI_freeplan(fetch->plan);
+	{
+		if (fetch->plan != NULL)
+			SPI_freeplan(fetch->plan);
+	}
+	if (form->presence != NULL)
+		SPI_freeplan(form->presence);
 	MemoryContextDelete(form->context);
 }
 

@@ -8,8 +8,7 @@
  * writes, arm for arm (chat_rbac.policy_relation_arm): where the right is held
  * comes from authz.c, and here is only looked whether the row is there.
  *
- * A child table's row is where its parent row is, which is read as the caller,
- * under the parent's own policies.
+ * A child table's row is where its parent row is, if that is visible.
  *
  * A state belongs to a call site's RbacCheck.  What it found out holds for one
  * command and the grants of one renewal, and is then forgotten all at once.
@@ -18,11 +17,6 @@
  */
 #include "chat_rbac.h"
 
-#include "catalog/pg_type.h"
-#include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/hsearch.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /* What is remembered at most; then all is forgotten. */
@@ -64,9 +58,21 @@ typedef struct ParentKey
 typedef struct Parent
 {
 	ParentKey	key;
-	int			nrows;
+	int			nrows;			/* that are visible */
 	RbacRow    *rows;
+	char		status;
 } Parent;
+
+#define SH_PREFIX parents
+#define SH_ELEMENT_TYPE Parent
+#define SH_KEY_TYPE ParentKey
+#define SH_KEY key
+#define SH_HASH_KEY(table, k) ((uint32) (rbac_idset_hash((k).key ^ ((k).org << 32)) ^ (k).child))
+#define SH_EQUAL(table, a, b) ((a).key == (b).key && (a).org == (b).org && (a).child == (b).child)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
 
 struct RbacRowState
 {
@@ -79,7 +85,8 @@ struct RbacRowState
 	Binding    *bindings;
 	int			nbindings;
 	LinkSet    *links;
-	HTAB	   *parents;
+	parents_hash *parents;
+	MemoryContext parents_context;
 };
 
 /* ---- the state ---- */
@@ -95,13 +102,21 @@ release_forms(void *arg)
 }
 
 static void
+reset_parents(RbacRowState *state)
+{
+	MemoryContextReset(state->parents_context);
+	state->parents = parents_create(state->parents_context, 8, NULL);
+}
+
+static void
 reset_state(RbacRowState *state)
 {
 	MemoryContextReset(state->context); /* calls release_forms */
 	state->bindings = NULL;
 	state->nbindings = 0;
 	state->links = NULL;
-	state->parents = NULL;
+	state->parents_context = AllocSetContextCreate(state->context, "chat_rbac parent rows", ALLOCSET_SMALL_SIZES);
+	reset_parents(state);
 	state->release.func = release_forms;
 	state->release.arg = state;
 	MemoryContextRegisterResetCallback(state->context, &state->release);
@@ -130,6 +145,8 @@ rbac_row_state(RbacCheck *check, MemoryContext parent)
 	else if (state->renewals != check->renewals || !rbac_command_is(&state->command) ||
 			 state->nbindings > BINDINGS_MAX)
 		reset_state(state);
+	else if (state->parents->members > PARENTS_MAX)
+		reset_parents(state);
 	return state;
 }
 
@@ -324,103 +341,26 @@ holds_by_relation(RbacRowState *state, const Binding *binding, int r, const Rbac
 	return !relation->told || is_linked(state, form, relation, row);
 }
 
-/* ---- reading rows by key, as the caller ---- */
+/* ---- visible rows ---- */
 
-/* The kept query for a table's rows by these columns, quoted. */
-static RbacFetch *
-find_fetch(RbacProtection *form, int nkeys, const char *const *keys)
-{
-	RbacFetch  *fetch;
-	StringInfoData key;
-	StringInfoData sql;
-	Oid			types[INDEX_MAX_KEYS];
+static bool row_is_visible(RbacRowState *state, RbacProtection *form, const RbacRow *row);
 
-	initStringInfo(&key);
-	for (int i = 0; i < nkeys; i++)
-		appendStringInfo(&key, "%s%s", i > 0 ? "," : "", keys[i]);
-	for (fetch = form->fetches; fetch != NULL; fetch = fetch->next)
-	{
-		if (strcmp(fetch->key, key.data) == 0)
-			return fetch;
-	}
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	for (int i = 0; i < form->nplaces; i++)
-		appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "",
-						 quote_identifier(get_attname(form->relid, form->places[i], false)));
-	appendStringInfo(&sql, " FROM %s AS t WHERE ",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->relid)),
-												get_rel_name(form->relid)));
-	for (int i = 0; i < nkeys; i++)
-	{
-		appendStringInfo(&sql, "%st.%s OPERATOR(pg_catalog.=) $%d", i > 0 ? " AND " : "", keys[i], i + 1);
-		types[i] = INT8OID;
-	}
-
-	fetch = MemoryContextAllocZero(form->context, sizeof(RbacFetch));
-	fetch->key = MemoryContextStrdup(form->context, key.data);
-	fetch->plan = SPI_prepare(sql.data, nkeys, types);
-	if (fetch->plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(fetch->plan);
-	fetch->next = form->fetches;
-	form->fetches = fetch;
-	return fetch;
-}
-
-/* Columns of the query's row number r as a row of the table, in context. */
-static RbacRow
-copy_row(const RbacProtection *form, uint64 r, MemoryContext context)
-{
-	MemoryContext old = MemoryContextSwitchTo(context);
-	AttrNumber	natts = 0;
-	Datum	   *values;
-	bool	   *nulls;
-	RbacRow		row;
-
-	for (int i = 0; i < form->nplaces; i++)
-		natts = Max(natts, form->places[i]);
-	values = palloc0(sizeof(Datum) * natts);
-	nulls = palloc(sizeof(bool) * natts);
-	memset(nulls, true, sizeof(bool) * natts);
-	for (int i = 0; i < form->nplaces; i++)
-	{
-		int			at = form->places[i] - 1;
-		Form_pg_attribute attr = TupleDescAttr(SPI_tuptable->tupdesc, i);
-		Datum		value = SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1, &nulls[at]);
-
-		if (!nulls[at])
-			values[at] = datumCopy(value, attr->attbyval, attr->attlen);
-	}
-	MemoryContextSwitchTo(old);
-	row.values = values;
-	row.nulls = nulls;
-	return row;
-}
-
-/* The rows that the caller may see and whose columns (quoted) have these values, in context. */
+/* Of the rows with these key values those that who asks may see, in the current context. */
 static RbacRow *
-fetch_rows(RbacProtection *form, int nkeys, const char *const *keys, const int64 *values,
-		   MemoryContext context, int *nrows)
+visible_rows(RbacRowState *state, RbacProtection *form, int nkeys, const RbacColumn *keys,
+			 const int64 *values, int *nrows)
 {
-	Datum		args[INDEX_MAX_KEYS];
-	RbacRow    *rows;
-	RbacFetch  *fetch;
-	int			rc;
+	bool		judged;
+	RbacRow    *rows = rbac_fetch_rows(form, nkeys, keys, values, nrows, &judged);
+	int			nvisible = 0;
 
-	for (int i = 0; i < nkeys; i++)
-		args[i] = Int64GetDatum(values[i]);
-	SPI_connect();
-	fetch = find_fetch(form, nkeys, keys);
-	rc = SPI_execute_plan(fetch->plan, args, NULL, true, 0);
-	if (rc != SPI_OK_SELECT)
-		elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
-	*nrows = (int) SPI_processed;
-	rows = MemoryContextAlloc(context, sizeof(RbacRow) * Max(SPI_processed, 1));
-	for (int i = 0; i < *nrows; i++)
-		rows[i] = copy_row(form, i, context);
-	SPI_finish();
+	for (int i = 0; !judged && i < *nrows; i++)
+	{
+		if (row_is_visible(state, form, &rows[i]))
+			rows[nvisible++] = rows[i];
+	}
+	if (!judged)
+		*nrows = nvisible;
 	return rows;
 }
 
@@ -433,8 +373,8 @@ fetch_rows(RbacProtection *form, int nkeys, const char *const *keys, const int64
 bool
 rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key, RbacRow *row)
 {
-	const char *names[INDEX_MAX_KEYS];
-	int64		values[INDEX_MAX_KEYS];
+	RbacColumn	columns[INDEX_MAX_KEYS + 1];
+	int64		values[INDEX_MAX_KEYS + 1];
 	RbacRow    *rows;
 	int			n = 0;
 	int			nrows;
@@ -443,70 +383,97 @@ rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key, RbacR
 		return false;
 	if (form->org.attnum != InvalidAttrNumber)
 	{
-		names[n] = quote_identifier(get_attname(form->relid, form->org.attnum, false));
+		columns[n] = form->org;
 		values[n++] = state->check->grants->org;
 	}
 	for (int i = 0; i < form->nkeys; i++)
 	{
-		names[n] = quote_identifier(get_attname(form->relid, form->keys[i].attnum, false));
+		columns[n] = form->keys[i];
 		values[n++] = key[i];
 	}
-	rows = fetch_rows(form, n, names, values, CurrentMemoryContext, &nrows);
+	rows = visible_rows(state, form, n, columns, values, &nrows);
 	if (nrows == 0)
 		return false;
 	*row = rows[0];
 	return true;
 }
 
-/* The parent rows of a child's row that the caller may see. */
+/* The visible rows of a child's parent table, above, that have this key. */
 static const Parent *
-find_parents(RbacRowState *state, RbacProtection *form, RbacProtection *above, const RbacRow *row)
+find_parents(RbacRowState *state, RbacProtection *form, RbacProtection *above, int64 org, int64 id)
 {
-	Parent	   *parent;
-	ParentKey	key;
-	const char *names[2];
+	MemoryContext old;
+	RbacColumn	columns[2];
 	int64		values[2];
-	int			n = 0;
-	bool		found;
+	ParentKey	key = {form->parent_org.attnum != InvalidAttrNumber ? org : 0, id, form->relid};
+	Parent	   *parent;
 	RbacRow    *rows;
+	int			n = 0;
 	int			nrows;
+	bool		found;
 
-	memset(&key, 0, sizeof(key));
-	key.child = form->relid;
-	if (form->parent_org != NULL)
-	{
-		if (!row_id(row, &form->org, &key.org))
-			return NULL;
-		names[n] = quote_identifier(form->parent_org);
-		values[n++] = key.org;
-	}
-	if (!row_id(row, &form->parent_column, &key.key))
-		return NULL;
-	names[n] = quote_identifier(form->parent_key);
-	values[n++] = key.key;
-
-	if (state->parents != NULL && hash_get_num_entries(state->parents) >= PARENTS_MAX)
-	{
-		hash_destroy(state->parents);
-		state->parents = NULL;
-	}
-	if (state->parents == NULL)
-	{
-		HASHCTL		control = {0};
-
-		control.keysize = sizeof(ParentKey);
-		control.entrysize = sizeof(Parent);
-		control.hcxt = state->context;
-		state->parents = hash_create("chat_rbac parents", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	parent = hash_search(state->parents, &key, HASH_FIND, NULL);
+	parent = parents_lookup(state->parents, key);
 	if (parent != NULL)
 		return parent;
-	rows = fetch_rows(above, n, names, values, state->context, &nrows);
-	parent = hash_search(state->parents, &key, HASH_ENTER, &found);
+	if (form->parent_org.attnum != InvalidAttrNumber)
+	{
+		columns[n] = form->parent_org;
+		values[n++] = org;
+	}
+	columns[n] = form->parent_key;
+	values[n++] = id;
+	old = MemoryContextSwitchTo(state->parents_context);
+	rows = visible_rows(state, above, n, columns, values, &nrows);
+	MemoryContextSwitchTo(old);
+
+	parent = parents_insert(state->parents, key, &found);
 	parent->rows = rows;
 	parent->nrows = nrows;
 	return parent;
+}
+
+/* Is the right held, for every row, in the whole org? */
+static bool
+allows_everywhere(RbacRowState *state, RbacProtection *form, const RbacPermset *wanted)
+{
+	return find_binding(state, form, wanted)->scopes[0]->org_wide;
+}
+
+/*
+ * rbac_row_in_parent
+ *		Is there a visible row of the parent table, with this key, on which who
+ *		asks holds any of wanted?  With wanted NULL any visible row does.
+ */
+bool
+rbac_row_in_parent(RbacRowState *state, RbacProtection *form, const RbacPermset *wanted,
+				   const int64 *org, const int64 *id)
+{
+	const RbacGrants *grants = state->check->grants;
+	RbacProtection *above;
+	const Parent *parent;
+
+	if (grants == NULL || id == NULL ||
+		(form->org.attnum != InvalidAttrNumber && (org == NULL || *org != grants->org)))
+		return false;
+	above = rbac_row_protection(state, form->parent);
+	if (above == NULL)
+		return false;
+
+	/* a foreign key says that it is there, and it cannot but be visible */
+	if (form->parent_is_there && above->plain && !OidIsValid(above->parent) &&
+		allows_everywhere(state, above, &above->view) &&
+		(wanted == NULL || allows_everywhere(state, above, wanted)))
+		return true;
+
+	parent = find_parents(state, form, above, org != NULL ? *org : 0, *id);
+	if (wanted == NULL)
+		return parent->nrows > 0;
+	for (int i = 0; i < parent->nrows; i++)
+	{
+		if (rbac_row_allows(state, above, wanted, &parent->rows[i]))
+			return true;
+	}
+	return false;
 }
 
 /* ---- the answer ---- */
@@ -522,27 +489,16 @@ rbac_row_allows(RbacRowState *state, RbacProtection *form, const RbacPermset *wa
 	const RbacGrants *grants = state->check->grants;
 	const Binding *binding;
 	int64		org;
+	int64		id;
+	bool		has_org;
 
 	if (grants == NULL)
 		return false;
-	if (form->org.attnum != InvalidAttrNumber &&
-		(!row_id(row, &form->org, &org) || org != grants->org))
-		return false;
-
+	has_org = form->org.attnum != InvalidAttrNumber && row_id(row, &form->org, &org);
 	if (OidIsValid(form->parent))
-	{
-		RbacProtection *above = rbac_row_protection(state, form->parent);
-		const Parent *parent = above != NULL ? find_parents(state, form, above, row) : NULL;
-
-		for (int i = 0; parent != NULL && i < parent->nrows; i++)
-		{
-			if (rbac_row_allows(state, above, wanted, &parent->rows[i]))
-				return true;
-		}
-		return false;
-	}
-
-	if (form->org.attnum == InvalidAttrNumber)
+		return rbac_row_in_parent(state, form, wanted, has_org ? &org : NULL,
+								  row_id(row, &form->parent_column, &id) ? &id : NULL);
+	if (!has_org || org != grants->org)
 		return false;
 	binding = find_binding(state, form, wanted);
 	if (binding->nowhere)
@@ -555,4 +511,11 @@ rbac_row_allows(RbacRowState *state, RbacProtection *form, const RbacPermset *wa
 			return true;
 	}
 	return false;
+}
+
+/* What the SELECT policies of a table say that has just those of protect(). */
+static bool
+row_is_visible(RbacRowState *state, RbacProtection *form, const RbacRow *row)
+{
+	return rbac_row_allows(state, form, form->view.size > 0 ? &form->view : NULL, row);
 }

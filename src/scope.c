@@ -33,6 +33,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_in_unit_scope_int4);
 PG_FUNCTION_INFO_V1(chat_rbac_in_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope_int4);
+PG_FUNCTION_INFO_V1(chat_rbac_in_parent);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member_int4);
 
@@ -376,6 +377,34 @@ chat_rbac_in_member_scope_int4(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(false);
 	PG_RETURN_BOOL(in_member_scope(fcinfo, PG_GETARG_INT32(0)));
+}
+
+/*
+ * chat_rbac.in_parent(child regclass, permset, org bigint, parent bigint) -> boolean
+ *		Is there a parent row of that key (and org, where the specification says
+ *		so) that is visible, and, permissions not being NULL, any of them held on
+ *		it?  For the rows of a table that has a "parent".
+ */
+Datum
+chat_rbac_in_parent(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacRowState *state;
+	RbacProtection *form;
+	RbacPermset wanted;
+	int64		org = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+	int64		parent = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT64(3);
+
+	if (check->grants == NULL || PG_ARGISNULL(0) || PG_ARGISNULL(3))
+		PG_RETURN_BOOL(false);
+	state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
+	form = rbac_row_protection(state, PG_GETARG_OID(0));
+	if (form == NULL || !OidIsValid(form->parent))
+		PG_RETURN_BOOL(false);
+	if (!PG_ARGISNULL(1))
+		rbac_permset_view(PG_GETARG_VARLENA_PP(1), &wanted);
+	PG_RETURN_BOOL(rbac_row_in_parent(state, form, PG_ARGISNULL(1) ? NULL : &wanted,
+									  PG_ARGISNULL(2) ? NULL : &org, &parent));
 }
 
 static bool

@@ -111,12 +111,14 @@ CREATE TABLE chat_rbac.protection (
 	relation	regclass PRIMARY KEY,
 	spec		jsonb NOT NULL,
 	parent		regclass,
-	linked		regclass[] NOT NULL DEFAULT '{}'
+	linked		regclass[] NOT NULL DEFAULT '{}',
+	policies	text
 );
 COMMENT ON TABLE chat_rbac.protection IS 'Which tables are protected and how; written by protect() and unprotect().';
 COMMENT ON COLUMN chat_rbac.protection.spec IS 'The specification, completed.';
 COMMENT ON COLUMN chat_rbac.protection.parent IS 'The table of "parent", which may be renamed.';
 COMMENT ON COLUMN chat_rbac.protection.linked IS 'The tables of "linked" relations.';
+COMMENT ON COLUMN chat_rbac.protection.policies IS 'policy_digest() of what protect() made: where the table''s policies are still these, rows need not be read under them.';
 
 CREATE TABLE chat_rbac.cache_proxy ();
 COMMENT ON TABLE chat_rbac.cache_proxy IS 'Always empty. A change to the RBAC tables invalidates this table''s cache entry, which tells every session, and every standby, to read them again.';

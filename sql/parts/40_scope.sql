@@ -126,3 +126,9 @@ LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 0.01
 SUPPORT chat_rbac.in_array_support
 AS 'MODULE_PATHNAME', 'chat_rbac_in_link_int4';
 COMMENT ON FUNCTION chat_rbac.in_link(integer, chat_rbac.permset, text, regclass, boolean) IS 'key = ANY (link_scope(permissions, relation, protected, or_all)), at a cost that does not grow with the keys.';
+
+-- Not LEAKPROOF: it reads another table. No index condition comes of it, so nothing is lost.
+CREATE FUNCTION chat_rbac.in_parent(child regclass, permissions chat_rbac.permset, org bigint, parent bigint) RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE COST 10
+AS 'MODULE_PATHNAME', 'chat_rbac_in_parent';
+COMMENT ON FUNCTION chat_rbac.in_parent(regclass, chat_rbac.permset, bigint, bigint) IS 'Is the parent row of a child table''s row visible, and if permissions are given, is any of them held on it?';

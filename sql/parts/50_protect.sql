@@ -292,7 +292,7 @@ BEGIN
 		PERFORM chat_rbac.spec_error(format('"on" of %s is %s', place, rule -> 'on'), 'It must be "insert", "update" or "delete".');
 	END IF;
 	IF rule ? 'column' THEN
-		PERFORM chat_rbac.spec_column(place, relation, rule -> 'column', id => false);
+		PERFORM chat_rbac.spec_column(format('"column" of %s', place), relation, rule -> 'column', id => false);
 	END IF;
 	FOREACH side IN ARRAY '{from,to}'::text[] LOOP
 		CONTINUE WHEN NOT rule ? side;
@@ -305,14 +305,17 @@ BEGIN
 			PERFORM chat_rbac.spec_error(format('"%s" of %s is an %s', side, place, jsonb_typeof(rule -> side)),
 				'It must be "$member", null, or a literal.');
 		ELSIF rule ->> side = '$member' THEN
-			PERFORM chat_rbac.spec_column(place, relation, rule -> 'column');
+			PERFORM chat_rbac.spec_column(format('"%s" of %s', side, place), relation, rule -> 'column');
 		ELSIF left(rule ->> side, 1) = '$' THEN
 			PERFORM chat_rbac.spec_error(format('"%s" of %s is %s', side, place, rule -> side), 'The only placeholder here is "$member".');
 		ELSIF rule -> side <> 'null' THEN
 			PERFORM chat_rbac.spec_literal(format('"%s" of %s', side, place), relation, rule ->> 'column', rule -> side);
 		END IF;
 	END LOOP;
-	IF rule -> 'requires' NOT IN ('null', '"any"') THEN
+	IF jsonb_typeof(rule -> 'requires') NOT IN ('string', 'null') THEN
+		PERFORM chat_rbac.spec_error(format('"requires" of %s is %s', place, rule -> 'requires'),
+			'It must be a permission, "any" for any one that the rules for this command name, or null for nobody but the owner.');
+	ELSIF rule -> 'requires' NOT IN ('null', '"any"') THEN
 		PERFORM chat_rbac.spec_permission(format('"requires" of %s', place), rule -> 'requires');
 	END IF;
 	IF rule ? 'into' THEN

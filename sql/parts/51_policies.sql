@@ -1,6 +1,6 @@
 /* ---- protecting a table: policies, and the calls ---- */
 
-CREATE FUNCTION chat_rbac.policy_relation_arm(relation regclass, spec jsonb, permissions chat_rbac.permset, relname text, prefix text) RETURNS text
+CREATE FUNCTION chat_rbac.policy_relation_arm(relation regclass, spec jsonb, permissions chat_rbac.permset, relname text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -8,8 +8,8 @@ DECLARE
 	rel jsonb := spec #> ARRAY['relations', relname];
 	what text := format('%L::chat_rbac.permset, %L', permissions, relname);
 	kinds text := format('%L::text[]', ARRAY(SELECT jsonb_object_keys(spec -> 'units')));
-	columns text := (SELECT string_agg(prefix || quote_ident(u.value), ', ') FROM jsonb_each_text(spec -> 'units') AS u);
-	org_wide text := format('chat_rbac.in_org_scope(%s%I, %s)', prefix, spec ->> 'org', what);
+	columns text := (SELECT string_agg(quote_ident(u.value), ', ') FROM jsonb_each_text(spec -> 'units') AS u);
+	org_wide text := format('chat_rbac.in_org_scope(%I, %s)', spec ->> 'org', what);
 	in_scope text := format('chat_rbac.in_scope(%s, %s, %s)', what, kinds, columns);
 	or_all text := (columns IS NULL)::text;	-- without unit columns, permissions for every row come by the relation too
 	tests text[] := '{}';
@@ -20,12 +20,12 @@ DECLARE
 	test jsonb;
 BEGIN
 	IF rel ? 'table' OR rel ? 'linked' THEN
-		key := prefix || quote_ident(coalesce(rel ->> 'key', rel #>> '{linked,key}'));
+		key := quote_ident(coalesce(rel ->> 'key', rel #>> '{linked,key}'));
 		tests := ARRAY[format('chat_rbac.in_link(%s, %s, %L::regclass, %s)', key, what, relation, or_all)];
 		personal := true;
 	ELSE
 		FOR col, test IN SELECT * FROM jsonb_each(rel) LOOP
-			col := prefix || quote_ident(col);
+			col := quote_ident(col);
 			CASE test #>> '{}'
 				WHEN '$member' THEN
 					tests := tests || format('%s = chat_rbac.member_scope(%s, %s)', col, what, or_all);
@@ -47,48 +47,43 @@ BEGIN
 		RETURN '(' || array_to_string(tests || CASE WHEN columns IS NOT NULL THEN in_scope END, ' AND ') || ')';
 	ELSE
 		RETURN '(' || array_to_string(tests || format('(%s)', org_wide || coalesce(' OR ' ||
-			(SELECT string_agg(format('chat_rbac.in_unit_scope(%s%I, %s, %L)', prefix, u.value, what, u.key), ' OR ')
+			(SELECT string_agg(format('chat_rbac.in_unit_scope(%I, %s, %L)', u.value, what, u.key), ' OR ')
 			 FROM jsonb_each_text(spec -> 'units') AS u), '')), ' AND ') || ')';
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.policy_relation_arm(regclass, jsonb, chat_rbac.permset, text, text) IS 'Internal to protect(): the arm of one relation. In a table without unit columns a relation to a person ties the row to a grant at any unit.';
+COMMENT ON FUNCTION chat_rbac.policy_relation_arm(regclass, jsonb, chat_rbac.permset, text) IS 'Internal to protect(): the arm of one relation. In a table without unit columns a relation to a person ties the row to a grant at any unit.';
 
-CREATE FUNCTION chat_rbac.policy_condition(relation regclass, spec jsonb, permissions chat_rbac.permset, prefix text DEFAULT '', depth int DEFAULT 0) RETURNS text
+CREATE FUNCTION chat_rbac.policy_condition(relation regclass, spec jsonb, permissions chat_rbac.permset) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	what text := format('%L::chat_rbac.permset, ''all''', permissions);
-	alias text := 'chat_rbac_parent' || coalesce(nullif(depth, 0)::text, '');	-- not the name of a table here
-	parent jsonb := spec -> 'parent';
-	above chat_rbac.protection;
-	qualifier text;
 BEGIN
-	IF parent IS NULL THEN
-		RETURN (SELECT string_agg(arm, E'\n OR ') FROM (
-			SELECT format('chat_rbac.in_org_scope(%s%I, %s)', prefix, spec ->> 'org', what) AS arm
-			UNION ALL
-			SELECT chat_rbac.policy_relation_arm(relation, spec, permissions, r, prefix)
-			FROM jsonb_object_keys(spec -> 'relations') AS r
-			UNION ALL
-			SELECT format('chat_rbac.in_unit_scope(%s%I, %s, %L)', prefix, u.value, what, u.key)
-			FROM jsonb_each_text(spec -> 'units') AS u) AS arms);
+	IF spec ? 'parent' THEN
+		RETURN format('chat_rbac.in_parent(%L::regclass, %L::chat_rbac.permset, %s, %I)',
+			relation, permissions, coalesce(quote_ident(spec ->> 'org'), 'NULL'), spec #>> '{parent,column}');
 	END IF;
-
-	/* where the parent row is visible, under the parent's own policies */
-	qualifier := CASE WHEN prefix <> '' THEN prefix ELSE quote_ident((SELECT relname FROM pg_class WHERE oid = relation)) || '.' END;
-	SELECT a.* INTO above FROM chat_rbac.protection p JOIN chat_rbac.protection a ON a.relation = p.parent
-	WHERE p.relation = policy_condition.relation;
-	RETURN format('EXISTS (SELECT FROM %s AS %I WHERE %s%I.%I = %s%I%s)',
-		above.relation, alias,
-		CASE WHEN parent ? 'org' THEN format('%I.%I = %s%I AND ', alias, parent ->> 'org', qualifier, spec ->> 'org') ELSE '' END,
-		alias, parent ->> 'key', qualifier, parent ->> 'column',
-		CASE WHEN permissions IS NOT NULL THEN format(E'\n AND (%s)', chat_rbac.policy_condition(
-			above.relation, above.spec, permissions, quote_ident(alias) || '.', depth + 1)) END);
+	RETURN (SELECT string_agg(arm, E'\n OR ') FROM (
+		SELECT format('chat_rbac.in_org_scope(%I, %s)', spec ->> 'org', what) AS arm
+		UNION ALL
+		SELECT chat_rbac.policy_relation_arm(relation, spec, permissions, r)
+		FROM jsonb_object_keys(spec -> 'relations') AS r
+		UNION ALL
+		SELECT format('chat_rbac.in_unit_scope(%I, %s, %L)', u.value, what, u.key)
+		FROM jsonb_each_text(spec -> 'units') AS u) AS arms);
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permset, text, int) IS 'Internal to protect(): the condition under which who asks has one of the permissions on a row: one arm for the org, one a unit column, one a relation. For a child, a visible parent row that satisfies it, or with no permissions any visible parent row.';
+COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permset) IS 'Internal to protect(): the condition under which who asks has one of the permissions on a row: one arm for the org, one a unit column, one a relation. For a child, that there is such a parent row; with NULL any visible one.';
+
+CREATE FUNCTION chat_rbac.policy_digest(relation regclass) RETURNS text
+LANGUAGE sql STABLE STRICT
+BEGIN ATOMIC
+	SELECT md5(string_agg(concat_ws(' ', p.polname, p.polcmd, p.polpermissive, p.polroles::text, p.polqual::text), ';' ORDER BY p.polname))
+	FROM pg_policy p WHERE p.polrelid = relation AND p.polcmd IN ('*', 'r');
+END;
+COMMENT ON FUNCTION chat_rbac.policy_digest(regclass) IS 'Internal: tells the policies that a SELECT from a table is under from all others; not the same after a restore.';
 
 CREATE FUNCTION chat_rbac.index_hints(relation regclass, spec jsonb) RETURNS TABLE (purpose text, statement text)
 LANGUAGE plpgsql STABLE
@@ -181,17 +176,18 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
 		EXECUTE format('CREATE OR REPLACE TRIGGER chat_rbac_truncate BEFORE TRUNCATE ON %s EXECUTE FUNCTION chat_rbac.guard_truncate()', part);
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER chat_rbac_truncate', part);
+		/* triggers fire in the order of their names: this one shall see what the others have made of the row */
+		IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = part) THEN	-- partitions get theirs from the table
+			EXECUTE format('CREATE OR REPLACE TRIGGER zz_chat_rbac_guard BEFORE INSERT OR UPDATE OR DELETE ON %s'
+				' FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard()', part);
+			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_chat_rbac_guard', part);
+		END IF;
 	END LOOP;
-
-	/* triggers fire in the order of their names: this one shall see what the others have made of the row */
-	EXECUTE format('CREATE OR REPLACE TRIGGER zz_chat_rbac_guard BEFORE INSERT OR UPDATE OR DELETE ON %s'
-		' FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard()', relation);
-	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_chat_rbac_guard', relation);
-	FOR later IN SELECT t.tgname FROM pg_trigger t
-		WHERE t.tgrelid = relation AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard' LOOP
-		RAISE WARNING 'trigger "%" on table % fires after the guard', later, relation
+	FOR part, later IN SELECT t.tgrelid, t.tgname FROM chat_rbac.parts_of(relation) AS p JOIN pg_trigger t ON t.tgrelid = p
+		WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard' LOOP
+		RAISE WARNING 'trigger "%" on table % fires after the guard', later, part
 			USING DETAIL = 'What it changes in a row is not checked, and where it moves the row elsewhere, the row is refused.',
-				HINT = format('Give it a name that comes earlier: ALTER TRIGGER %I ON %s RENAME TO …;', later, relation);
+				HINT = format('Give it a name that comes earlier: ALTER TRIGGER %I ON %s RENAME TO …;', later, part);
 	END LOOP;
 END
 $$;
@@ -205,9 +201,6 @@ AS $$
 DECLARE
 	resource text := spec ->> 'resource';
 	what text := format('%L::regclass, %s', relation, (SELECT string_agg(quote_ident(p), ', ') FROM unnest(chat_rbac.spec_places(relation, spec)) AS p));
-	reach text;
-	child regclass;
-	child_spec jsonb;
 BEGIN
 	PERFORM chat_rbac.drop_policies(relation);
 	IF spec ? 'org' THEN
@@ -217,9 +210,8 @@ BEGIN
 
 	/* what is being written and has been approved passes once; the org makes that an arm for which an index may be used */
 	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s%s)',
-		relation, CASE WHEN spec ? 'parent' AND NOT spec ? 'view'
-			THEN 'chat_rbac.current_org() IS NOT NULL AND ' || chat_rbac.policy_condition(relation, spec, NULL)	-- so that it goes with the extension
-			ELSE chat_rbac.policy_condition(relation, spec, ('{' || coalesce(spec ->> 'view', resource || '.view') || '}')::chat_rbac.permset) END,
+		relation, chat_rbac.policy_condition(relation, spec,
+			CASE WHEN spec ? 'view' OR NOT spec ? 'parent' THEN ('{' || coalesce(spec ->> 'view', resource || '.view') || '}')::chat_rbac.permset END),
 		format(CASE WHEN spec ? 'org' THEN E'\n OR (%2$I = chat_rbac.handing_over(%3$L::regclass) AND chat_rbac.handed_over(%1$s))'
 			ELSE E'\n OR chat_rbac.handed_over(%1$s)' END, what, spec ->> 'org', relation));
 
@@ -227,24 +219,19 @@ BEGIN
 	IF spec @> '{"actions": [{"on": "insert"}]}' THEN
 		EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (chat_rbac.approved(%s))', relation, what);
 	END IF;
-	reach := chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'update'));
 	IF chat_rbac.spec_requires(spec, 'update') IS NOT NULL THEN
-		EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s) WITH CHECK (chat_rbac.approved(%s))', relation, reach, what);
+		EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s) WITH CHECK (chat_rbac.approved(%s))',
+			relation, chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'update')), what);
 	END IF;
-	reach := chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'delete'));
 	IF chat_rbac.spec_requires(spec, 'delete') IS NOT NULL THEN
-		EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)', relation, reach);
+		EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)',
+			relation, chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'delete')));
 	END IF;
-
-	/* conditions of children repeat those of their parent */
-	FOR child, child_spec IN SELECT p.relation, p.spec FROM chat_rbac.protection p
-		WHERE p.parent = make_policies.relation LOOP
-		PERFORM chat_rbac.make_policies(child, child_spec);
-	END LOOP;
+	UPDATE chat_rbac.protection p SET policies = chat_rbac.policy_digest(make_policies.relation) WHERE p.relation = make_policies.relation;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.make_policies(regclass, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.make_policies(regclass, jsonb) IS 'Internal to protect(): makes the policies of a table anew from its checked specification, and those of its children.';
+COMMENT ON FUNCTION chat_rbac.make_policies(regclass, jsonb) IS 'Internal to protect(): makes the policies of a table anew from its checked specification.';
 
 CREATE FUNCTION chat_rbac.protect(relation regclass, spec jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -324,8 +311,10 @@ BEGIN
 			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Unprotect those first.';
 	END IF;
 	PERFORM chat_rbac.drop_policies(relation);
-	EXECUTE format('DROP TRIGGER IF EXISTS zz_chat_rbac_guard ON %s', relation);
 	FOR part IN SELECT chat_rbac.parts_of(relation) LOOP
+		IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = part) THEN
+			EXECUTE format('DROP TRIGGER IF EXISTS zz_chat_rbac_guard ON %s', part);
+		END IF;
 		EXECUTE format('DROP TRIGGER IF EXISTS chat_rbac_truncate ON %s', part);
 	END LOOP;
 	DELETE FROM chat_rbac.protection p WHERE p.relation = unprotect.relation;

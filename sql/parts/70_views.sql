@@ -95,8 +95,9 @@ SELECT p.relation AS "table", p.spec ->> 'resource' AS resource, array_remove(AR
 		(SELECT 'the guard is missing or disabled: ' || string_agg(part::text, ', ' ORDER BY part::text)
 		 FROM chat_rbac.parts_of(p.relation) AS part
 		 WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = 'zz_chat_rbac_guard' AND t.tgenabled = 'A')),
-		(SELECT 'triggers fire after the guard: ' || string_agg(t.tgname, ', ' ORDER BY t.tgname) FROM pg_trigger t
-		 WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard'),
+		(SELECT 'triggers fire after the guard: ' || string_agg(DISTINCT t.tgname, ', ')
+		 FROM chat_rbac.parts_of(p.relation) AS part JOIN pg_trigger t ON t.tgrelid = part
+		 WHERE NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard'),
 		(SELECT 'TRUNCATE is not guarded: ' || string_agg(part::text, ', ' ORDER BY part::text)
 		 FROM chat_rbac.parts_of(p.relation) AS part
 		 WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = 'chat_rbac_truncate' AND t.tgenabled = 'A'))

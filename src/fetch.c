@@ -1,0 +1,333 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/fetch.c
+ *	  Rows of a protected table by their key.
+ *
+ * Where the table's SELECT policies are just those that protect() made, what
+ * they say can be decided in C, so the rows are looked up in an index, and the
+ * caller of this file asks row.c which of them are visible.  Else (policies of
+ * others, partitions, no fitting index) a query reads them as the caller, under
+ * all policies, and what it returns is visible.
+ *
+ * Rows are read under the active snapshot, as the query that asks reads its
+ * own.  How to read is kept with the table's compiled form.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* ---- how to read ---- */
+
+/* Does a btree index have these columns as its key, in any order? */
+static bool
+index_fits(Relation index, RbacFetch *fetch)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisvalid || form->indcheckxmin || index->rd_rel->relam != BTREE_AM_OID ||
+		form->indnkeyatts != fetch->nkeys || RelationGetIndexPredicate(index) != NIL)
+		return false;
+	for (int i = 0; i < fetch->nkeys; i++)
+	{
+		int			k = 0;
+
+		if (index->rd_opfamily[i] != INTEGER_BTREE_FAM_OID)
+			return false;
+		while (k < fetch->nkeys && fetch->keys[k].attnum != form->indkey.values[i])
+			k++;
+		if (k == fetch->nkeys)
+			return false;
+		fetch->order[i] = k;
+	}
+	return true;
+}
+
+static void
+choose_index(const RbacProtection *form, RbacFetch *fetch)
+{
+	Relation	rel = table_open(form->relid, AccessShareLock);
+	ListCell   *cell;
+
+	if (rel->rd_rel->relkind == RELKIND_RELATION && !rel->rd_rel->relhassubclass)
+	{
+		foreach(cell, RelationGetIndexList(rel))
+		{
+			Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+			bool		fits = index_fits(index, fetch);
+
+			index_close(index, NoLock);
+			if (fits)
+			{
+				fetch->index = lfirst_oid(cell);
+				break;
+			}
+		}
+	}
+	table_close(rel, NoLock);
+}
+
+static SPIPlanPtr
+prepare_query(const RbacProtection *form, const RbacFetch *fetch)
+{
+	StringInfoData sql;
+	Oid			types[INDEX_MAX_KEYS];
+	SPIPlanPtr	plan;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (int i = 0; i < form->nplaces; i++)
+		appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "",
+						 quote_identifier(get_attname(form->relid, form->places[i], false)));
+	appendStringInfo(&sql, " FROM %s AS t WHERE ",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->relid)),
+												get_rel_name(form->relid)));
+	for (int i = 0; i < fetch->nkeys; i++)
+	{
+		appendStringInfo(&sql, "%st.%s OPERATOR(pg_catalog.=) $%d", i > 0 ? " AND " : "",
+						 quote_identifier(get_attname(form->relid, fetch->keys[i].attnum, false)), i + 1);
+		types[i] = INT8OID;
+	}
+	plan = SPI_prepare(sql.data, fetch->nkeys, types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	return plan;
+}
+
+/* How to read rows by these columns. */
+static RbacFetch *
+find_fetch(RbacProtection *form, int nkeys, const RbacColumn *keys)
+{
+	RbacFetch  *fetch;
+
+	for (fetch = form->fetches; fetch != NULL; fetch = fetch->next)
+	{
+		bool		same = fetch->nkeys == nkeys;
+
+		for (int i = 0; same && i < nkeys; i++)
+			same = fetch->keys[i].attnum == keys[i].attnum;
+		if (same)
+			return fetch;
+	}
+	fetch = MemoryContextAllocZero(form->context, sizeof(RbacFetch));
+	fetch->nkeys = nkeys;
+	memcpy(fetch->keys, keys, sizeof(RbacColumn) * nkeys);
+	if (form->plain)
+		choose_index(form, fetch);
+	fetch->next = form->fetches;
+	form->fetches = fetch;
+	return fetch;
+}
+
+/* ---- reading ---- */
+
+/* A row of the table with the columns that count, in the current context. */
+static RbacRow
+empty_row(const RbacProtection *form, Datum **values, bool **nulls)
+{
+	AttrNumber	natts = 0;
+	RbacRow		row;
+
+	for (int i = 0; i < form->nplaces; i++)
+		natts = Max(natts, form->places[i]);
+	*values = palloc0(sizeof(Datum) * natts);
+	*nulls = palloc(sizeof(bool) * natts);
+	memset(*nulls, true, sizeof(bool) * natts);
+	row.values = *values;
+	row.nulls = *nulls;
+	return row;
+}
+
+static RbacRow
+row_of_slot(const RbacProtection *form, TupleTableSlot *slot)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	RbacRow		row = empty_row(form, &values, &nulls);
+
+	for (int i = 0; i < form->nplaces; i++)
+	{
+		int			at = form->places[i] - 1;
+		Form_pg_attribute attr = TupleDescAttr(slot->tts_tupleDescriptor, at);
+		Datum		value = slot_getattr(slot, at + 1, &nulls[at]);
+
+		if (!nulls[at])
+			values[at] = datumCopy(value, attr->attbyval, attr->attlen);
+	}
+	return row;
+}
+
+static RbacRow
+row_of_result(const RbacProtection *form, uint64 r)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	RbacRow		row = empty_row(form, &values, &nulls);
+
+	for (int i = 0; i < form->nplaces; i++)
+	{
+		int			at = form->places[i] - 1;
+		Form_pg_attribute attr = TupleDescAttr(SPI_tuptable->tupdesc, i);
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1, &nulls[at]);
+
+		if (!nulls[at])
+			values[at] = datumCopy(value, attr->attbyval, attr->attlen);
+	}
+	return row;
+}
+
+static RbacRow *
+read_by_index(const RbacProtection *form, const RbacFetch *fetch, const int64 *values, int *nrows)
+{
+	Relation	rel = table_open(form->relid, AccessShareLock);
+	Relation	index = index_open(fetch->index, AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	IndexScanDesc scan = rbac_index_beginscan(rel, index, GetActiveSnapshot(), fetch->nkeys);
+	ScanKeyData keys[INDEX_MAX_KEYS];
+	RbacRow    *rows = NULL;
+
+	for (int i = 0; i < fetch->nkeys; i++)
+	{
+		int			k = fetch->order[i];
+
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber, INT8OID, InvalidOid,
+							   fetch->keys[k].is_int4 ? F_INT48EQ : F_INT8EQ, Int64GetDatum(values[k]));
+	}
+	index_rescan(scan, keys, fetch->nkeys, NULL, 0);
+	*nrows = 0;
+	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		rows = rows == NULL ? palloc(sizeof(RbacRow)) : repalloc(rows, sizeof(RbacRow) * (*nrows + 1));
+		rows[(*nrows)++] = row_of_slot(form, slot);
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	table_close(rel, NoLock);
+	return rows;
+}
+
+static RbacRow *
+read_by_query(const RbacProtection *form, RbacFetch *fetch, const int64 *values, int *nrows)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum		args[INDEX_MAX_KEYS];
+	RbacRow    *rows;
+	int			rc;
+
+	for (int i = 0; i < fetch->nkeys; i++)
+		args[i] = Int64GetDatum(values[i]);
+	SPI_connect();
+	if (fetch->plan == NULL)
+		fetch->plan = prepare_query(form, fetch);
+	rc = SPI_execute_plan(fetch->plan, args, NULL, true, 0);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
+	*nrows = (int) SPI_processed;
+	context = MemoryContextSwitchTo(context);
+	rows = palloc(sizeof(RbacRow) * Max(*nrows, 1));
+	for (int i = 0; i < *nrows; i++)
+		rows[i] = row_of_result(form, i);
+	MemoryContextSwitchTo(context);
+	SPI_finish();
+	return rows;
+}
+
+/*
+ * rbac_fetch_rows
+ *		The rows of form's table whose columns keys have these values, with the
+ *		columns of form->places; in the current context.  *judged says whether
+ *		they have passed the table's policies.
+ */
+RbacRow *
+rbac_fetch_rows(RbacProtection *form, int nkeys, const RbacColumn *keys, const int64 *values,
+				int *nrows, bool *judged)
+{
+	RbacFetch  *fetch = find_fetch(form, nkeys, keys);
+
+	*judged = !OidIsValid(fetch->index);
+	return *judged ? read_by_query(form, fetch, values, nrows) : read_by_index(form, fetch, values, nrows);
+}
+
+/* ---- is a row there already? ---- */
+
+static SPIPlanPtr
+prepare_presence(const RbacProtection *form)
+{
+	StringInfoData sql;
+	Oid			types[MaxHeapAttributeNumber];
+	SPIPlanPtr	plan;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM %s AS t WHERE ",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->relid)),
+												get_rel_name(form->relid)));
+	for (int i = 0; i < form->nplaces; i++)
+	{
+		bool		is_key = form->places[i] == form->org.attnum;
+
+		for (int k = 0; k < form->nkeys; k++)
+			is_key |= form->places[i] == form->keys[k].attnum;
+		appendStringInfo(&sql, "%st.%s %s $%d", i > 0 ? " AND " : "",
+						 quote_identifier(get_attname(form->relid, form->places[i], false)),
+						 is_key ? "=" : "IS NOT DISTINCT FROM", i + 1);
+		types[i] = get_atttype(form->relid, form->places[i]);
+	}
+	plan = SPI_prepare(sql.data, form->nplaces, types);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	SPI_keepplan(plan);
+	return plan;
+}
+
+/*
+ * rbac_fetch_is_there
+ *		Does the active snapshot show a row of form's table that has these values
+ *		in the columns of form->places?  Whoever may see it: the table is read as
+ *		its owner and past its policies.
+ */
+bool
+rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls)
+{
+	char	   *blanks = palloc(form->nplaces + 1);
+	int			guc_level = NewGUCNestLevel();
+	Oid			save_user;
+	int			save_context;
+	int			rc;
+	bool		result;
+
+	for (int i = 0; i < form->nplaces; i++)
+		blanks[i] = nulls[i] ? 'n' : ' ';
+	blanks[form->nplaces] = '\0';
+	/* operators are found by it, also when the plan is made anew */
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	GetUserIdAndSecContext(&save_user, &save_context);
+	SetUserIdAndSecContext(rbac_catalog_owner(form->relid), save_context |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	SPI_connect();
+	if (form->presence == NULL)
+		form->presence = prepare_presence(form);
+	rc = SPI_execute_plan(form->presence, values, blanks, true, 1);
+	if (rc != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
+	result = SPI_processed > 0;
+	SPI_finish();
+	SetUserIdAndSecContext(save_user, save_context);
+	AtEOXact_GUC(false, guc_level);
+	return result;
+}
