@@ -351,7 +351,7 @@ typedef struct RbacProtection
 	AttrNumber *places;
 
 	RbacFetch  *fetches;
-	SPIPlanPtr	presence;		/* fetch.c; on demand */
+	SPIPlanPtr	presence[2];	/* fetch.c; on demand; by all places, by key */
 	ExprContext *econtext;		/* for literals; on demand */
 	MemoryContext context;
 	int			pins;
@@ -509,7 +509,10 @@ typedef struct RbacRow
 
 extern RbacRow *rbac_fetch_rows(RbacProtection *form, int nkeys, const RbacColumn *keys,
 								const int64 *values, int *nrows, bool *judged);
-extern bool rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls);
+typedef bool (*RbacRowTest) (void *arg, const RbacRow *row);
+extern int64 *rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
+								 RbacRowTest test, void *arg, int *nids);
+extern bool rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool by_key);
 
 /* ---- row.c: one row, looked up in a decision ---- */
 

@@ -28,6 +28,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 
 /* ---- how to read ---- */
@@ -80,6 +81,20 @@ choose_index(const RbacProtection *form, RbacFetch *fetch)
 	table_close(rel, NoLock);
 }
 
+/* A query for the columns that count of all rows. */
+static void
+select_places(const RbacProtection *form, StringInfo sql)
+{
+	initStringInfo(sql);
+	appendStringInfoString(sql, "SELECT ");
+	for (int i = 0; i < form->nplaces; i++)
+		appendStringInfo(sql, "%st.%s", i > 0 ? ", " : "",
+						 quote_identifier(get_attname(form->relid, form->places[i], false)));
+	appendStringInfo(sql, " FROM %s AS t",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->relid)),
+												get_rel_name(form->relid)));
+}
+
 static SPIPlanPtr
 prepare_query(const RbacProtection *form, const RbacFetch *fetch)
 {
@@ -87,17 +102,10 @@ prepare_query(const RbacProtection *form, const RbacFetch *fetch)
 	Oid			types[INDEX_MAX_KEYS];
 	SPIPlanPtr	plan;
 
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	for (int i = 0; i < form->nplaces; i++)
-		appendStringInfo(&sql, "%st.%s", i > 0 ? ", " : "",
-						 quote_identifier(get_attname(form->relid, form->places[i], false)));
-	appendStringInfo(&sql, " FROM %s AS t WHERE ",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->relid)),
-												get_rel_name(form->relid)));
+	select_places(form, &sql);
 	for (int i = 0; i < fetch->nkeys; i++)
 	{
-		appendStringInfo(&sql, "%st.%s OPERATOR(pg_catalog.=) $%d", i > 0 ? " AND " : "",
+		appendStringInfo(&sql, "%s t.%s OPERATOR(pg_catalog.=) $%d", i > 0 ? " AND" : " WHERE",
 						 quote_identifier(get_attname(form->relid, fetch->keys[i].attnum, false)), i + 1);
 		types[i] = INT8OID;
 	}
@@ -263,17 +271,91 @@ rbac_fetch_rows(RbacProtection *form, int nkeys, const RbacColumn *keys, const i
 	return *judged ? read_by_query(form, fetch, values, nrows) : read_by_index(form, fetch, values, nrows);
 }
 
+/* ---- reading all that is visible ---- */
+
+/* How many rows the planner expects of the plan's only query, for who asks now. */
+static double
+expected_rows(SPIPlanPtr plan)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	double		result = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
+
+	ReleaseCachedPlan(cached, NULL);
+	return result;
+}
+
+/*
+ * rbac_fetch_visible
+ *		The values of an id column in the rows that the caller may see and that
+ *		pass a test; NULL if there are more rows than limit, or it seems so.  In
+ *		the current context, and *nids of them.
+ */
+int64 *
+rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
+				   RbacRowTest test, void *arg, int *nids)
+{
+	MemoryContext context = CurrentMemoryContext;
+	MemoryContext batch = AllocSetContextCreate(context, "chat_rbac batch of rows", ALLOCSET_DEFAULT_SIZES);
+	StringInfoData sql;
+	SPIPlanPtr	plan;
+	Portal		portal = NULL;
+	int64	   *ids = NULL;
+	int			nrows = 0;
+	bool		over;
+
+	select_places(form, &sql);
+	SPI_connect();
+	plan = SPI_prepare(sql.data, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	over = expected_rows(plan) > limit;
+	if (!over)
+	{
+		ids = MemoryContextAllocHuge(context, sizeof(int64) * limit);
+		portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	}
+	for (*nids = 0; !over;)
+	{
+		MemoryContext old;
+
+		SPI_cursor_fetch(portal, true, 1000);
+		if (SPI_processed == 0)
+			break;
+		nrows += (int) SPI_processed;
+		over = nrows > limit;
+		old = MemoryContextSwitchTo(batch);
+		for (uint64 i = 0; i < SPI_processed && !over; i++)
+		{
+			RbacRow		row = row_of_result(form, i);
+			int			at = column->attnum - 1;
+
+			if (!row.nulls[at] && test(arg, &row))
+				ids[(*nids)++] = rbac_column_id(column, row.values[at]);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(batch);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	if (portal != NULL)
+		SPI_cursor_close(portal);
+	SPI_finish();
+	MemoryContextDelete(batch);
+	if (over && ids != NULL)
+		pfree(ids);
+	return over ? NULL : ids;
+}
+
 /* ---- is a row there already? ---- */
 
 static SPIPlanPtr
-prepare_presence(const RbacProtection *form)
+prepare_presence(const RbacProtection *form, bool by_key)
 {
 	StringInfoData sql;
 	Oid			types[MaxHeapAttributeNumber];
 	SPIPlanPtr	plan;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT 1 FROM %s AS t WHERE ",
+	appendStringInfo(&sql, "SELECT 1 FROM %s AS t WHERE true",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->relid)),
 												get_rel_name(form->relid)));
 	for (int i = 0; i < form->nplaces; i++)
@@ -282,9 +364,10 @@ prepare_presence(const RbacProtection *form)
 
 		for (int k = 0; k < form->nkeys; k++)
 			is_key |= form->places[i] == form->keys[k].attnum;
-		appendStringInfo(&sql, "%st.%s %s $%d", i > 0 ? " AND " : "",
-						 quote_identifier(get_attname(form->relid, form->places[i], false)),
-						 is_key ? "=" : "IS NOT DISTINCT FROM", i + 1);
+		if (is_key || !by_key)
+			appendStringInfo(&sql, " AND t.%s %s $%d",
+							 quote_identifier(get_attname(form->relid, form->places[i], false)),
+							 is_key ? "=" : "IS NOT DISTINCT FROM", i + 1);
 		types[i] = get_atttype(form->relid, form->places[i]);
 	}
 	plan = SPI_prepare(sql.data, form->nplaces, types);
@@ -297,11 +380,11 @@ prepare_presence(const RbacProtection *form)
 /*
  * rbac_fetch_is_there
  *		Does the active snapshot show a row of form's table that has these values
- *		in the columns of form->places?  Whoever may see it: the table is read as
- *		its owner and past its policies.
+ *		in the columns of form->places, or by_key, in the primary key?  Whoever
+ *		may see it: the table is read as its owner and past its policies.
  */
 bool
-rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls)
+rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool by_key)
 {
 	char	   *blanks = palloc(form->nplaces + 1);
 	int			guc_level = NewGUCNestLevel();
@@ -320,9 +403,9 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls)
 	SetUserIdAndSecContext(rbac_catalog_owner(form->relid), save_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	SPI_connect();
-	if (form->presence == NULL)
-		form->presence = prepare_presence(form);
-	rc = SPI_execute_plan(form->presence, values, blanks, true, 1);
+	if (form->presence[by_key] == NULL)
+		form->presence[by_key] = prepare_presence(form, by_key);
+	rc = SPI_execute_plan(form->presence[by_key], values, blanks, true, 1);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
 	result = SPI_processed > 0;

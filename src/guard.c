@@ -60,6 +60,7 @@ typedef struct GuardState
 	bool	   *place_nulls;
 	RbacCommandMark command;	/* in which it was approved */
 	bool		approved;
+	bool		inserted;		/* it is a new row, not a changed one */
 	bool		handed_over;	/* it has passed a SELECT policy */
 	MoveStep	move;
 	ItemPointerData moved;		/* the row that is being moved */
@@ -448,6 +449,8 @@ chat_rbac_handing_over(PG_FUNCTION_ARGS)
  *		new row against the SELECT policy.  Where a command makes no such check,
  *		a scan within it may ask instead.  So a row like it that the command's
  *		snapshot shows, which is all that a scan can find, is none that it made.
+ *		To an INSERT any row with its key is like it: how alike they are is not
+ *		to be found out by trying.
  */
 Datum
 chat_rbac_handed_over(PG_FUNCTION_ARGS)
@@ -461,7 +464,7 @@ chat_rbac_handed_over(PG_FUNCTION_ARGS)
 	form = rbac_protection_pin(state->root);
 	if (form == NULL)
 		PG_RETURN_BOOL(false);
-	is_old = form->nplaces != state->nplaces || rbac_fetch_is_there(form, state->places, state->place_nulls);
+	is_old = form->nplaces != state->nplaces || rbac_fetch_is_there(form, state->places, state->place_nulls, state->inserted);
 	rbac_protection_unpin(form);
 	if (is_old)
 		PG_RETURN_BOOL(false);
@@ -596,7 +599,10 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 	}
 
 	if (change.new != NULL)
+	{
 		approve(state, rel, change.form, change.new);
+		state->inserted = change.command == RBAC_INSERT;
+	}
 	if (change.command == RBAC_UPDATE && rel->rd_rel->relispartition)
 	{
 		state->move = MOVE_MAY_DELETE;

@@ -507,8 +507,11 @@ free_form(RbacProtection *form)
 		if (fetch->plan != NULL)
 			SPI_freeplan(fetch->plan);
 	}
-	if (form->presence != NULL)
-		SPI_freeplan(form->presence);
+	for (int i = 0; i < 2; i++)
+	{
+		if (form->presence[i] != NULL)
+			SPI_freeplan(form->presence[i]);
+	}
 	MemoryContextDelete(form->context);
 }
 

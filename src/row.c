@@ -17,11 +17,22 @@
  */
 #include "chat_rbac.h"
 
+#include "utils/acl.h"
 #include "utils/memutils.h"
 
 /* What is remembered at most; then all is forgotten. */
 #define PARENTS_MAX 16384
 #define BINDINGS_MAX 256
+
+/*
+ * A child's rows have their parents looked up one by one.  When there are many,
+ * and not too many more parents are visible, these are all read instead: after
+ * so many look-ups, if there are at most so many times more, and again after so
+ * many times more look-ups.
+ */
+#define LOOKUPS_FIRST 1024
+#define READ_PER_LOOKUP 64
+#define LOOKUPS_GROWTH 4
 
 typedef struct PinnedForm
 {
@@ -47,6 +58,17 @@ typedef struct LinkSet
 	RbacIdSet  *ids;
 	struct LinkSet *next;
 } LinkSet;
+
+/* The parents on which a child's rows allow something, once all are read. */
+typedef struct ParentSet
+{
+	RbacProtection *child;
+	RbacPermset wanted;			/* empty: to be seen */
+	int			lookups;
+	int			read_at;		/* so many look-ups */
+	RbacIdSet  *ids;			/* NULL until read */
+	struct ParentSet *next;
+} ParentSet;
 
 typedef struct ParentKey
 {
@@ -85,6 +107,7 @@ struct RbacRowState
 	Binding    *bindings;
 	int			nbindings;
 	LinkSet    *links;
+	ParentSet  *parent_sets;
 	parents_hash *parents;
 	MemoryContext parents_context;
 };
@@ -115,6 +138,7 @@ reset_state(RbacRowState *state)
 	state->bindings = NULL;
 	state->nbindings = 0;
 	state->links = NULL;
+	state->parent_sets = NULL;
 	state->parents_context = AllocSetContextCreate(state->context, "chat_rbac parent rows", ALLOCSET_SMALL_SIZES);
 	reset_parents(state);
 	state->release.func = release_forms;
@@ -400,7 +424,8 @@ rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key, RbacR
 
 /* The visible rows of a child's parent table, above, that have this key. */
 static const Parent *
-find_parents(RbacRowState *state, RbacProtection *form, RbacProtection *above, int64 org, int64 id)
+find_parents(RbacRowState *state, RbacProtection *form, RbacProtection *above, int64 org, int64 id,
+			 bool *known)
 {
 	MemoryContext old;
 	RbacColumn	columns[2];
@@ -413,7 +438,8 @@ find_parents(RbacRowState *state, RbacProtection *form, RbacProtection *above, i
 	bool		found;
 
 	parent = parents_lookup(state->parents, key);
-	if (parent != NULL)
+	*known = parent != NULL;
+	if (*known)
 		return parent;
 	if (form->parent_org.attnum != InvalidAttrNumber)
 	{
@@ -430,6 +456,77 @@ find_parents(RbacRowState *state, RbacProtection *form, RbacProtection *above, i
 	parent->rows = rows;
 	parent->nrows = nrows;
 	return parent;
+}
+
+/* Do a child's rows and their visible parents agree in the asker's org, and need not be compared? */
+static bool
+same_org_column(const RbacProtection *child, const RbacProtection *above)
+{
+	return child->parent_org.attnum != InvalidAttrNumber && child->parent_org.attnum == above->org.attnum;
+}
+
+static ParentSet *
+find_parent_set(RbacRowState *state, RbacProtection *form, const RbacPermset *wanted)
+{
+	size_t		size = wanted != NULL ? wanted->size : 0;
+	ParentSet  *set;
+	char	   *bytes;
+
+	for (set = state->parent_sets; set != NULL; set = set->next)
+	{
+		if (set->child == form && set->wanted.size == size &&
+			(size == 0 || memcmp(set->wanted.data, wanted->data, size) == 0))
+			return set;
+	}
+	set = MemoryContextAllocZero(state->context, sizeof(ParentSet));
+	bytes = MemoryContextAlloc(state->context, Max(size, 1));
+	if (size > 0)
+		memcpy(bytes, wanted->data, size);
+	set->child = form;
+	set->wanted.data = bytes;
+	set->wanted.size = size;
+	set->read_at = LOOKUPS_FIRST;
+	set->next = state->parent_sets;
+	state->parent_sets = set;
+	return set;
+}
+
+typedef struct ParentTest
+{
+	RbacRowState *state;
+	RbacProtection *above;
+	const RbacPermset *wanted;
+} ParentTest;
+
+/* An RbacRowTest of what was read as the caller, who may be above all policies. */
+static bool
+passes_parent_test(void *arg, const RbacRow *row)
+{
+	ParentTest *test = (ParentTest *) arg;
+
+	return (!test->above->plain || row_is_visible(test->state, test->above, row)) &&
+		(test->wanted->size == 0 || rbac_row_allows(test->state, test->above, test->wanted, row));
+}
+
+/* Read all parents that allow it, unless they seem too many for now. */
+static void
+read_parent_set(RbacRowState *state, ParentSet *set, RbacProtection *above)
+{
+	ParentTest	test = {state, above, &set->wanted};
+	int			nids;
+	int64	   *ids;
+
+	if (!same_org_column(set->child, above) ||
+		pg_class_aclcheck(above->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+		set->lookups > INT_MAX / READ_PER_LOOKUP / LOOKUPS_GROWTH)
+		return;
+	set->read_at = set->lookups * LOOKUPS_GROWTH;
+	ids = rbac_fetch_visible(above, &set->child->parent_key, set->lookups * READ_PER_LOOKUP,
+							 passes_parent_test, &test, &nids);
+	if (ids == NULL)
+		return;
+	set->ids = rbac_compile_idset(state->context, ids, nids);
+	pfree(ids);
 }
 
 /* Is the right held, for every row, in the whole org? */
@@ -450,7 +547,10 @@ rbac_row_in_parent(RbacRowState *state, RbacProtection *form, const RbacPermset 
 {
 	const RbacGrants *grants = state->check->grants;
 	RbacProtection *above;
+	ParentSet  *set;
 	const Parent *parent;
+	bool		known;
+	bool		result = false;
 
 	if (grants == NULL || id == NULL ||
 		(form->org.attnum != InvalidAttrNumber && (org == NULL || *org != grants->org)))
@@ -460,20 +560,20 @@ rbac_row_in_parent(RbacRowState *state, RbacProtection *form, const RbacPermset 
 		return false;
 
 	/* a foreign key says that it is there, and it cannot but be visible */
-	if (form->parent_is_there && above->plain && !OidIsValid(above->parent) &&
+	if (form->parent_is_there && same_org_column(form, above) && above->plain && !OidIsValid(above->parent) &&
 		allows_everywhere(state, above, &above->view) &&
 		(wanted == NULL || allows_everywhere(state, above, wanted)))
 		return true;
 
-	parent = find_parents(state, form, above, org != NULL ? *org : 0, *id);
-	if (wanted == NULL)
-		return parent->nrows > 0;
-	for (int i = 0; i < parent->nrows; i++)
-	{
-		if (rbac_row_allows(state, above, wanted, &parent->rows[i]))
-			return true;
-	}
-	return false;
+	set = find_parent_set(state, form, wanted);
+	if (set->ids != NULL)
+		return rbac_idset_has(set->ids, *id);
+	parent = find_parents(state, form, above, org != NULL ? *org : 0, *id, &known);
+	for (int i = 0; i < parent->nrows && !result; i++)
+		result = wanted == NULL || rbac_row_allows(state, above, wanted, &parent->rows[i]);
+	if (!known && ++set->lookups == set->read_at)
+		read_parent_set(state, set, above);
+	return result;
 }
 
 /* ---- the answer ---- */
