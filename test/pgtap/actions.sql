@@ -278,7 +278,7 @@ BEGIN
             given := given || jsonb_build_object('actions', actions);
         ELSE
             actions := jsonb_build_array(jsonb_build_object('on', 'insert', 'requires', t.resource || '.create'),
-                                         jsonb_build_object('on', 'update', 'requires', t.resource || '.edit'),
+                                         jsonb_build_object('on', 'update', 'requires', t.resource || '.edit', 'into', t.resource || '.edit'),
                                          jsonb_build_object('on', 'delete', 'requires', t.resource || '.delete'));
         END IF;
         IF model.dice(3, 'view', round || t.tab) = 0 THEN
