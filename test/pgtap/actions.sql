@@ -25,7 +25,7 @@ SET LOCAL search_path = inbox, public;
 
 -- 0 .. sides - 1, always the same for a seed
 CREATE FUNCTION model.dice(sides int, what text, seed text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
-    SELECT (hashtextextended(what || ' ' || seed, 3) & 1073741823)::int % sides
+    SELECT (hashtextextended(what || ' ' || seed, 4) & 1073741823)::int % sides
 $$;
 
 --
@@ -248,7 +248,7 @@ BEGIN
         actions := actions || rule;
     END LOOP;
     FOREACH command IN ARRAY '{update,insert,delete}'::text[] LOOP
-        IF model.dice(5, command || ' otherwise', seed || t) > 0 THEN
+        IF model.dice(5, command || ' otherwise', seed || t) > (command = 'update')::int THEN
             actions := actions || jsonb_build_object('on', command, 'requires', p[1 + model.dice(cardinality(p), command, seed || t)]);
         END IF;
     END LOOP;
@@ -784,6 +784,7 @@ BEGIN
     END IF;
 
     IF outcome = 'refused' THEN
+        INSERT INTO model.tally VALUES (kind || ' refused', 1);
         IF missing = '{}' THEN
             INSERT INTO model.tally VALUES ('refused: org', 1);
         ELSIF asked ~ '^permission "[a-z_.]+" is needed' THEN
@@ -922,9 +923,9 @@ SELECT is_empty($$SELECT format('round %s: %s', round, what) FROM model.differen
 
 SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                SELECT format(f, tab) AS what FROM model.tab,
-                      unnest('{sees %s,actions on %s,update %s: refused,update %s: 0 rows,update %s: rows,delete %s: refused,delete %s: 0 rows,delete %s: rows,insert %s: refused,insert %s: rows}'::text[]) f
+                      unnest('{sees %s,actions on %s,update %s: refused,update %s: 0 rows,update %s: rows,delete %s: 0 rows,delete %s: rows,insert %s: refused,insert %s: rows}'::text[]) f
                UNION ALL SELECT format('refused: %s, %s', c, w) FROM unnest('{insert,update,delete}'::text[]) c, unnest('{"null",none}'::text[]) w
-               UNION ALL SELECT unnest('{can somewhere,cannot somewhere,refused: permission,refused: any,refused: org,refused: inactive}'::text[])
+               UNION ALL SELECT unnest('{can somewhere,cannot somewhere,refused: permission,refused: any,refused: org,refused: inactive,insert refused,update refused,delete refused,update all refused,delete all refused}'::text[])
                UNION ALL SELECT unnest('{"returned by update, stays in sight","returned by update, gone then","returned by insert, stays in sight","returned by insert, gone then","returned by delete, gone then"}'::text[])
                UNION ALL SELECT format('relation %s %s', r, w)
                  FROM unnest('{all,own,unassigned,unrouted,colleague,participating,done,own_done,begun,both,priced,graded,coded,labelled,urgent,odd,linked,blocked,early,credited,watched,draft,own_draft}'::text[]) r,

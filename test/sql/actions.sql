@@ -212,11 +212,19 @@ SELECT count(*) FROM regress_inbox.conversation;
 INSERT INTO regress_inbox.conversation (org_id, id, team_id, subject) VALUES (1, 8, 10, 'Me'), (1, 9, 10, 'Again') RETURNING id, (SELECT count(*) FROM regress_inbox.conversation c) AS sees;
 WITH i AS (INSERT INTO regress_inbox.conversation (org_id, id, team_id) VALUES (1, 10, 10) RETURNING id) SELECT i.id, c.id AS found FROM i LEFT JOIN regress_inbox.conversation c USING (id);
 ROLLBACK;
--- Max may edit what he may not see; no sub-select shows it to him
+-- Max may edit what he may not see; no sub-select in the same command shows it to him
 BEGIN;
 INSERT INTO regress_inbox.conversation (org_id, id, assignee_id, subject) VALUES (1, 8, 7, 'Mine');
 UPDATE regress_inbox.conversation SET subject = (SELECT string_agg(c.subject, ', ') FROM regress_inbox.conversation c WHERE g > 0) FROM generate_series(1, 1) g;
 SELECT subject FROM regress_inbox.conversation;
+ROLLBACK;
+-- nor does it show to Ali what he seems to insert, key, team, assignee and all
+SET chat_rbac.identity = '1/3';  -- Ali
+BEGIN;
+INSERT INTO regress_inbox.conversation (org_id, id, team_id, assignee_id, subject)
+  SELECT 1, CASE g WHEN 1 THEN 3 ELSE 6 END, 10, CASE g WHEN 1 THEN 4 ELSE 3 END, (SELECT string_agg(c.subject, ', ' ORDER BY id) FROM regress_inbox.conversation c WHERE g > 0)
+  FROM generate_series(1, 2) g ON CONFLICT DO NOTHING;
+SELECT id, subject FROM regress_inbox.conversation WHERE id = 6;
 ROLLBACK;
 
 --
@@ -620,10 +628,11 @@ ROLLBACK;
 \pset tuples_only off
 \pset format aligned
 
+-- Clean up
 RESET chat_rbac.identity;
 SET client_min_messages = warning;
 DROP SCHEMA regress_inbox CASCADE;
-TRUNCATE chat_rbac.org CASCADE;
-REVOKE SET ON PARAMETER chat_rbac.identity FROM regress_chat_rbac_app, regress_chat_rbac_owner;
-ALTER DEFAULT PRIVILEGES FOR ROLE regress_chat_rbac_owner REVOKE ALL ON TABLES FROM regress_chat_rbac_app;
+DELETE FROM chat_rbac.protection;
+TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
+DROP OWNED BY regress_chat_rbac_app, regress_chat_rbac_owner;
 DROP ROLE regress_chat_rbac_app, regress_chat_rbac_owner;
