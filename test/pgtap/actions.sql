@@ -837,6 +837,47 @@ BEGIN
     PERFORM model.leave();
 END $$;
 
+-- What a sub-select sees while the same command changes row after row, or seems
+-- to insert rows that are there already
+CREATE FUNCTION model.peek_differences(o bigint, m bigint) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    peek text := '(SELECT string_agg(c.rid::text, '','') FROM inbox."Chat" c WHERE c.id < 40 AND g > 0)';
+    columns text := (SELECT string_agg('r.' || quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+                      WHERE attrelid = 'inbox."Chat"'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attname <> 'body');
+    stmt text;
+    seen text;
+BEGIN
+    -- each row anew, and after it one that notes what is seen then
+    TRUNCATE model.row_before;
+    INSERT INTO model.row_before
+    SELECT n, to_jsonb(x) || CASE n WHEN 2 THEN jsonb_build_object('id', 1000000 + rid, 'rid', 1000000 + rid) ELSE '{}' END
+      FROM "Chat" x JOIN model.on_row r USING (rid), generate_series(1, 2) n
+     WHERE org_id = o AND id < 40 AND model.has_any(r.held, model.named('Chat', 'insert')) ORDER BY x.rid, n;
+    FOREACH stmt IN ARRAY ARRAY[
+        format('UPDATE inbox."Chat" SET body = %s FROM generate_series(1, 1) g', peek),
+        format('INSERT INTO inbox."Chat" (%s, body) SELECT %s, %s FROM model.row_before b, generate_series(1, 1) g, jsonb_populate_record(NULL::inbox."Chat", b.content) r ON CONFLICT DO NOTHING',
+               replace(columns, 'r.', ''), columns, peek)]
+    LOOP
+        seen := NULL;
+        BEGIN
+            PERFORM model.enter(o, m);
+            EXECUTE stmt;
+            RESET ROLE;
+            SELECT string_agg(DISTINCT v, ', ') INTO seen FROM "Chat", unnest(string_to_array(body, ',')) v
+             WHERE body ~ '^[0-9,]+$' AND NOT EXISTS (SELECT FROM model.on_row r WHERE r.rid = v::bigint AND r.visible);
+            PERFORM model.undo();
+        EXCEPTION
+            WHEN SQLSTATE 'RB003' THEN
+                INSERT INTO model.tally VALUES ('peeks by ' || split_part(stmt, ' ', 1), 1);
+                IF seen IS NOT NULL THEN
+                    RETURN NEXT format('%s/%s, sub-select of %s...: sees %s', o, m, left(stmt, 100), left(seen, 100));
+                END IF;
+            WHEN insufficient_privilege THEN
+        END;
+    END LOOP;
+END $$;
+GRANT SELECT ON model.row_before TO regress_chat_rbac_app;
+
 --
 -- People
 --
@@ -890,6 +931,7 @@ BEGIN
     PERFORM model.load(1, m);
     INSERT INTO model.tally SELECT 'relation ' || relation || CASE WHEN unit_id IS NULL THEN ' org-wide' ELSE ' at a unit' END, 1 FROM model.scope;
     INSERT INTO model.difference SELECT round, who, d FROM model.view_differences(1, m) d;
+    INSERT INTO model.difference SELECT round, who, d FROM model.peek_differences(1, m) d;
     FOR t IN SELECT tab FROM model.tab ORDER BY n LOOP
         s := concat_ws(' ', round, who, m, t);
         IF model.dice(3, 'asks', s) = 0 THEN
@@ -925,7 +967,7 @@ SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                SELECT format(f, tab) AS what FROM model.tab,
                       unnest('{sees %s,actions on %s,update %s: refused,update %s: 0 rows,update %s: rows,delete %s: 0 rows,delete %s: rows,insert %s: refused,insert %s: rows}'::text[]) f
                UNION ALL SELECT format('refused: %s, %s', c, w) FROM unnest('{insert,update,delete}'::text[]) c, unnest('{"null",none}'::text[]) w
-               UNION ALL SELECT unnest('{can somewhere,cannot somewhere,refused: permission,refused: any,refused: org,refused: inactive,insert refused,update refused,delete refused,update all refused,delete all refused}'::text[])
+               UNION ALL SELECT unnest('{can somewhere,cannot somewhere,refused: permission,refused: any,refused: org,refused: inactive,insert refused,update refused,delete refused,update all refused,delete all refused,peeks by INSERT,peeks by UPDATE}'::text[])
                UNION ALL SELECT unnest('{"returned by update, stays in sight","returned by update, gone then","returned by insert, stays in sight","returned by insert, gone then","returned by delete, gone then"}'::text[])
                UNION ALL SELECT format('relation %s %s', r, w)
                  FROM unnest('{all,own,unassigned,unrouted,colleague,participating,done,own_done,begun,both,priced,graded,coded,labelled,urgent,odd,linked,blocked,early,credited,watched,draft,own_draft}'::text[]) r,
