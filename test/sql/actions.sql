@@ -250,7 +250,9 @@ INSERT INTO regress_inbox.conversation (org_id, id, team_id) VALUES (1, 3, 10) O
 SET chat_rbac.identity = '1/7';  -- Max
 INSERT INTO regress_inbox.conversation (org_id, id, team_id, assignee_id) VALUES (1, 3, 10, 4) ON CONFLICT (org_id, id) DO UPDATE SET subject = regress_inbox.conversation.subject RETURNING subject;  -- fail
 INSERT INTO regress_inbox.conversation (org_id, id, team_id, assignee_id) VALUES (1, 3, 10, 4) ON CONFLICT (org_id, id) DO UPDATE SET changes = 0 RETURNING subject;  -- fail
-INSERT INTO regress_inbox.conversation (org_id, id, team_id, assignee_id) VALUES (1, 3, 10, 4) ON CONFLICT (org_id, id) DO NOTHING RETURNING subject;
+-- nor does a guess tell where it is: right and wrong ones fail alike
+INSERT INTO regress_inbox.conversation (org_id, id, team_id, assignee_id) VALUES (1, 3, 10, 4) ON CONFLICT (org_id, id) DO NOTHING RETURNING subject;  -- fail
+INSERT INTO regress_inbox.conversation (org_id, id, team_id, assignee_id) VALUES (1, 3, 10, 3) ON CONFLICT (org_id, id) DO NOTHING RETURNING subject;  -- fail
 SET chat_rbac.identity = '1/3';  -- Ali
 BEGIN;
 MERGE INTO regress_inbox.conversation c USING (VALUES (1, 'closed'), (2, 'open'), (3, 'closed'), (6, 'open')) v (id, status) ON c.org_id = 1 AND c.id = v.id
@@ -510,6 +512,30 @@ DELETE FROM regress_inbox.task WHERE id = 1;
 INSERT INTO regress_inbox.task VALUES (1, 3, 20, 3, 1);  -- fail
 UPDATE regress_inbox.task_1 SET stage = 1;
 TRUNCATE regress_inbox.task_1;  -- fail
+RESET ROLE;
+
+-- Inheritance children: the same
+SET ROLE regress_chat_rbac_owner;
+CREATE TABLE regress_inbox.lead (org_id bigint, id bigint, team_id int, stage text, PRIMARY KEY (org_id, id));
+CREATE TABLE regress_inbox.lead_old (gone int, stage text, team_id int, org_id bigint NOT NULL, id bigint NOT NULL);
+ALTER TABLE regress_inbox.lead_old DROP gone, INHERIT regress_inbox.lead;
+INSERT INTO regress_inbox.lead VALUES (1, 1, 10, 'new'), (1, 2, 10, 'lost');
+INSERT INTO regress_inbox.lead_old (org_id, id, team_id, stage) VALUES (1, 3, 10, 'new'), (1, 4, 10, 'lost');
+RESET ROLE;
+SET client_min_messages = warning;
+SELECT chat_rbac.protect('regress_inbox.lead', '{"resource": "lead", "org": "org_id", "units": {"team": "team_id"}, "actions": [
+  {"on": "update", "column": "stage", "requires": "lead.edit"}, {"on": "update", "requires": "lead.delete"},
+  {"on": "delete", "column": "stage", "from": "lost", "requires": "lead.edit"}, {"on": "delete", "requires": "lead.delete"}]}');
+RESET client_min_messages;
+SET ROLE regress_chat_rbac_app;
+SET chat_rbac.identity = '1/2';  -- Sue
+BEGIN;
+DELETE FROM regress_inbox.lead WHERE stage = 'lost' RETURNING tableoid::regclass, id;
+UPDATE regress_inbox.lead SET stage = 'won' RETURNING tableoid::regclass, id, stage;
+DELETE FROM regress_inbox.lead WHERE id = 3;  -- fail
+ROLLBACK;
+UPDATE regress_inbox.lead SET team_id = 20 WHERE id = 3;  -- fail
+SELECT chat_rbac.actions('regress_inbox.lead', 3);
 RESET ROLE;
 
 --
