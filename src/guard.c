@@ -531,6 +531,44 @@ slot_row(TupleTableSlot *slot)
 	return row;
 }
 
+/* What the trigger was fired for: the row or rows are in rows. */
+static void
+read_change(const TriggerData *trigdata, Change *change, RbacRow rows[2])
+{
+	rows[0] = slot_row(trigdata->tg_trigslot);
+	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
+	{
+		change->command = RBAC_INSERT;
+		change->new = &rows[0];
+	}
+	else if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
+	{
+		change->command = RBAC_DELETE;
+		change->old = &rows[0];
+	}
+	else
+	{
+		rows[1] = slot_row(trigdata->tg_newslot);
+		change->command = RBAC_UPDATE;
+		change->old = &rows[0];
+		change->new = &rows[1];
+	}
+}
+
+static void
+decide(Relation rel, const Change *change)
+{
+	if (change->grants == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("no active member is asking to %s", deed(change, 0)),
+				 errhint("Set chat_rbac.identity; SELECT * FROM chat_rbac.whoami() shows who asks.")));
+	if (change->command == RBAC_UPDATE)
+		require_for_update(rel, change);
+	else
+		require_for_row(change);
+}
+
 /*
  * chat_rbac.guard() trigger
  *		BEFORE INSERT OR UPDATE OR DELETE, for each row, of a protected table.
@@ -544,6 +582,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 	Change		change = {NULL};
 	RbacRow		rows[2];
 	HeapTuple	result;
+	bool		moving;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
@@ -557,6 +596,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 		return PointerGetDatum(result);
 
 	rbac_authz_check(fcinfo->flinfo);
+	change.grants = state->check.grants;
 	change.rows = rbac_row_state(&state->check, fcinfo->flinfo->fn_mcxt);
 	change.form = rbac_row_protection(change.rows, RelationGetRelid(rel));
 	if (change.form == NULL)
@@ -565,51 +605,21 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 				 errmsg("table \"%s\" has chat_rbac's guard, but no specification",
 						RelationGetRelationName(rel)),
 				 errhint("Protect it again, or drop trigger \"%s\".", trigdata->tg_trigger->tgname)));
+	read_change(trigdata, &change, rows);
+	moving = is_step_of_move(change.command, rel, change.form, trigdata->tg_trigtuple, &rows[0]);
+	if (!moving)
+		decide(rel, &change);
 
-	rows[0] = slot_row(trigdata->tg_trigslot);
-	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-	{
-		change.command = RBAC_INSERT;
-		change.new = &rows[0];
-	}
-	else if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
-	{
-		change.command = RBAC_DELETE;
-		change.old = &rows[0];
-	}
-	else
-	{
-		rows[1] = slot_row(trigdata->tg_newslot);
-		change.command = RBAC_UPDATE;
-		change.old = &rows[0];
-		change.new = &rows[1];
-	}
-	if (!is_step_of_move(change.command, rel, change.form, trigdata->tg_trigtuple, &rows[0]))
-	{
-		if (state->check.grants == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("no active member is asking to %s", deed(&change, 0)),
-					 errhint("Set chat_rbac.identity; SELECT * FROM chat_rbac.whoami() shows who asks.")));
-		change.grants = state->check.grants;
-		if (change.command == RBAC_UPDATE)
-			require_for_update(rel, &change);
-		else
-			require_for_row(&change);
-	}
-
-	if (change.new != NULL)
-	{
-		approve(state, rel, change.form, change.new);
-		state->inserted = change.command == RBAC_INSERT;
-	}
+	if (change.command == RBAC_DELETE)
+		return PointerGetDatum(result);
+	approve(state, rel, change.form, change.new);
+	state->inserted = change.command == RBAC_INSERT && !moving;
+	state->move = MOVE_NONE;
 	if (change.command == RBAC_UPDATE && rel->rd_rel->relispartition)
 	{
 		state->move = MOVE_MAY_DELETE;
 		state->moved = trigdata->tg_trigtuple->t_self;
 	}
-	else if (change.command != RBAC_DELETE)
-		state->move = MOVE_NONE;
 	return PointerGetDatum(result);
 }
 
