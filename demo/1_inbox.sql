@@ -5,8 +5,7 @@ CREATE ROLE inbox_owner NOLOGIN;
 CREATE SCHEMA inbox AUTHORIZATION inbox_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat_rbac.protection TO inbox_owner;
 GRANT SELECT ON chat_rbac.known_permission TO inbox_owner;
-GRANT EXECUTE ON FUNCTION chat_rbac.create_inbox, chat_rbac.inbox_four_eyes, chat_rbac.protect, chat_rbac.make_policies,
-	chat_rbac.drop_policies, chat_rbac.make_guard, chat_rbac.guard, chat_rbac.guard_truncate TO inbox_owner;
+GRANT EXECUTE ON FUNCTION chat_rbac.create_inbox, chat_rbac.protect TO inbox_owner;
 
 -- Tables for customers, conversations, messages and more, all of them under rules.
 -- See them with \d inbox.conversation and SELECT chat_rbac.protection('inbox.conversation').

@@ -3,13 +3,11 @@
 CREATE FUNCTION chat_rbac.guard() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'chat_rbac_guard';
-REVOKE ALL ON FUNCTION chat_rbac.guard() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.guard() IS 'Trigger, before a change of a row of a protected table: requires what the "actions" of its specification require (SQLSTATE 42501, naming the permission). protect() makes it.';
 
 CREATE FUNCTION chat_rbac.guard_truncate() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'chat_rbac_guard_truncate';
-REVOKE ALL ON FUNCTION chat_rbac.guard_truncate() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.guard_truncate() IS 'Trigger, before TRUNCATE of a protected table: refuses it to all but the owner (SQLSTATE 42501). protect() makes it.';
 
 -- LEAKPROOF: these compare with what the session itself is writing, and raise nothing.

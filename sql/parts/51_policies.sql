@@ -133,7 +133,6 @@ BEGIN
 	END LOOP;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.drop_policies(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.drop_policies(regclass) IS 'Internal to protect() and unprotect(): drops the policies that are named chat_rbac_….';
 
 CREATE FUNCTION chat_rbac.warn_of_policies(relation regclass) RETURNS void
@@ -163,26 +162,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION chat_rbac.parts_of(regclass) IS 'Internal to protect(): a table with its partitions and those that inherit from it, at all levels.';
 
-CREATE FUNCTION chat_rbac.make_guard(relation regclass) RETURNS void
+CREATE FUNCTION chat_rbac.guard_part(part regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	own_guard boolean := (SELECT NOT c.relispartition FROM pg_class c WHERE c.oid = part);	-- partitions get theirs from the table
+BEGIN
+	/* triggers fire in the order of their names: the guard shall see what the others have made of the row */
+	EXECUTE format('CREATE OR REPLACE TRIGGER chat_rbac_truncate BEFORE TRUNCATE ON %s EXECUTE FUNCTION chat_rbac.guard_truncate()', part);
+	IF own_guard THEN
+		EXECUTE format('CREATE OR REPLACE TRIGGER zz_chat_rbac_guard BEFORE INSERT OR UPDATE OR DELETE ON %s'
+			' FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard()', part);
+	END IF;
+	/* rows of a partition or child are reached through the protected table only; all at once, for guard_new_parts() */
+	EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, ENABLE ALWAYS TRIGGER chat_rbac_truncate%s',
+		part, CASE WHEN own_guard THEN ', ENABLE ALWAYS TRIGGER zz_chat_rbac_guard' END);
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.guard_part(regclass) IS 'Internal to protect(): closes a table, partition or child to all but policies, and makes the triggers that guard its rows.';
+
+CREATE FUNCTION chat_rbac.warn_of_triggers(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	part regclass;
 	later text;
 BEGIN
-	/* rows of a partition or child are reached through this table only */
-	FOR part IN SELECT chat_rbac.parts_of(relation) LOOP
-		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
-		EXECUTE format('CREATE OR REPLACE TRIGGER chat_rbac_truncate BEFORE TRUNCATE ON %s EXECUTE FUNCTION chat_rbac.guard_truncate()', part);
-		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER chat_rbac_truncate', part);
-		/* triggers fire in the order of their names: this one shall see what the others have made of the row */
-		IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = part) THEN	-- partitions get theirs from the table
-			EXECUTE format('CREATE OR REPLACE TRIGGER zz_chat_rbac_guard BEFORE INSERT OR UPDATE OR DELETE ON %s'
-				' FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard()', part);
-			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER zz_chat_rbac_guard', part);
-		END IF;
-	END LOOP;
 	FOR part, later IN SELECT t.tgrelid, t.tgname FROM chat_rbac.parts_of(relation) AS p JOIN pg_trigger t ON t.tgrelid = p
 		WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard' LOOP
 		RAISE WARNING 'trigger "%" on table % fires after the guard', later, part
@@ -191,8 +198,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.make_guard(regclass) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.make_guard(regclass) IS 'Internal to protect(): closes a table and its partitions to all but policies, and makes the triggers that guard its rows.';
+COMMENT ON FUNCTION chat_rbac.warn_of_triggers(regclass) IS 'Internal to protect(): warns of BEFORE ROW triggers that fire after the guard.';
 
 CREATE FUNCTION chat_rbac.make_policies(relation regclass, spec jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -230,7 +236,6 @@ BEGIN
 	UPDATE chat_rbac.protection p SET policies = chat_rbac.policy_digest(make_policies.relation) WHERE p.relation = make_policies.relation;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.make_policies(regclass, jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.make_policies(regclass, jsonb) IS 'Internal to protect(): makes the policies of a table anew from its checked specification.';
 
 CREATE FUNCTION chat_rbac.protect(relation regclass, spec jsonb) RETURNS void
@@ -277,10 +282,11 @@ BEGIN
 	VALUES (protect.relation, checked, (checked #>> '{parent,table}')::regclass, chat_rbac.spec_linked(checked))
 	ON CONFLICT ON CONSTRAINT protection_pkey
 		DO UPDATE SET spec = EXCLUDED.spec, parent = EXCLUDED.parent, linked = EXCLUDED.linked;
-	PERFORM chat_rbac.make_guard(relation);
+	PERFORM chat_rbac.guard_part(part) FROM chat_rbac.parts_of(relation) AS part;
 	PERFORM chat_rbac.make_policies(relation, checked);
 
 	PERFORM chat_rbac.warn_of_policies(relation);
+	PERFORM chat_rbac.warn_of_triggers(relation);
 	FOR hint IN SELECT * FROM chat_rbac.index_hints(relation, checked) LOOP
 		RAISE NOTICE '%: no index serves %', relation, hint.purpose USING HINT = hint.statement;
 	END LOOP;

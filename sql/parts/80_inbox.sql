@@ -449,7 +449,6 @@ BEGIN
 	RETURN NEW;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.inbox_four_eyes() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.inbox_four_eyes() IS 'Trigger of a broadcast: its content changes only while it is a draft (SQLSTATE 55000), and who changed it last is kept, as that member cannot approve it.';
 
 CREATE FUNCTION chat_rbac.create_inbox(schema name) RETURNS void

@@ -407,7 +407,7 @@ INSERT INTO regress_inbox.note VALUES (1, 1, 1), (1, 2, 3);
 GRANT SELECT ON regress_inbox.note TO regress_chat_rbac_app;
 SELECT chat_rbac.protect('regress_inbox.note', '{"resource": "task", "org": "org_id", "relations": {"own": {"author_id": "$member"}}}');  -- fail
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect, chat_rbac.make_policies, chat_rbac.drop_policies, chat_rbac.make_guard, chat_rbac.guard, chat_rbac.guard_truncate TO regress_chat_rbac_owner;
+GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect TO regress_chat_rbac_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat_rbac.protection TO regress_chat_rbac_owner;
 GRANT SELECT ON chat_rbac.known_permission TO regress_chat_rbac_owner;
 SET ROLE regress_chat_rbac_owner;

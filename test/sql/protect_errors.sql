@@ -223,7 +223,7 @@ GRANT SELECT ON chat_rbac.protection TO regress_chat_rbac_owner;
 SET ROLE regress_chat_rbac_owner;
 SELECT regress_try('regress_inbox.note', '{"resource": "task", "org": "org_id"}');
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect, chat_rbac.make_policies, chat_rbac.drop_policies, chat_rbac.make_guard, chat_rbac.guard, chat_rbac.guard_truncate TO regress_chat_rbac_owner;
+GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect TO regress_chat_rbac_owner;
 SET ROLE regress_chat_rbac_owner;
 SELECT regress_try('regress_inbox.note', '{"resource": "task", "org": "org_id"}');
 RESET ROLE;

@@ -6,7 +6,7 @@ CREATE EXTENSION IF NOT EXISTS chat_rbac;
 SET search_path = public, chat_rbac;
 \set SHOW_CONTEXT never
 CREATE ROLE regress_chat_rbac_owner;
-GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect, chat_rbac.make_policies, chat_rbac.drop_policies, chat_rbac.make_guard, chat_rbac.guard, chat_rbac.guard_truncate TO regress_chat_rbac_owner;
+GRANT EXECUTE ON FUNCTION chat_rbac.protect, chat_rbac.unprotect TO regress_chat_rbac_owner;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat_rbac.protection TO regress_chat_rbac_owner;
 GRANT SELECT ON chat_rbac.known_permission TO regress_chat_rbac_owner;
 CREATE SCHEMA regress_trust;
