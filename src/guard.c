@@ -246,7 +246,7 @@ require(const Change *change, const RbacAction *action, AttrNumber attnum)
 		if (!rbac_is_owner(form->root, GetUserId()))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("only its owner may %s", deed(change, attnum)),
+					 errmsg("only the table's owner may %s", deed(change, attnum)),
 					 attnum != 0 && change->command != RBAC_UPDATE ?
 					 errdetail("The rule is for the value of column \"%s\".",
 							   get_attname(form->relid, attnum, false)) : 0));

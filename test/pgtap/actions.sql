@@ -800,7 +800,7 @@ BEGIN
             IF NOT missing && '{old any,new any}' OR EXISTS (SELECT FROM regexp_matches(asked, '"([a-z_]+[.][a-z_]+)"', 'g') p WHERE p[1] <> ALL (named)) THEN
                 RETURN NEXT format('%s: says %s, missing are %s', short, asked, missing);
             END IF;
-        ELSIF asked ~ '^only its owner may ' AND (CASE cmd WHEN 'update' THEN 'null ' || substring(asked FROM 'change column "(.*)" of table ') = ANY (missing) ELSE missing::text ~ '"null ' END) THEN
+        ELSIF asked ~ '^only the table's owner may ' AND (CASE cmd WHEN 'update' THEN 'null ' || substring(asked FROM 'change column "(.*)" of table ') = ANY (missing) ELSE missing::text ~ '"null ' END) THEN
             INSERT INTO model.tally VALUES (format('refused: %s, null', cmd), 1);
         ELSIF asked ~ '^no rule allows to ' AND (CASE cmd WHEN 'update' THEN 'none ' || substring(asked FROM 'change column "(.*)" of table ') = ANY (missing) ELSE missing::text ~ '"none ' END) THEN
             INSERT INTO model.tally VALUES (format('refused: %s, none', cmd), 1);

@@ -275,7 +275,7 @@ $none->('test.said s JOIN test.off o ON s.began >= o.began AND s.ended <= o.ende
 # refusals, by their words
 my %expected = (
 	'grab' => qr/^0 rows$/,
-	'impersonate' => qr/^(?:0 rows|only its owner may insert into table "message")$/,
+	'impersonate' => qr/^(?:0 rows|only the table's owner may insert into table "message")$/,
 	'intern claims' => qr/^0 rows$/,
 	'intern edits' => qr/^1 rows$/,
 	'intern gives away' => qr/^permission "conversation\.assign" is needed to change column "assignee_id" of table "conversation"$/,
