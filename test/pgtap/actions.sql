@@ -631,11 +631,18 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Large values that are stored elsewhere already: a change takes over the pointer
+CREATE TABLE model.big (n int, body text);
+ALTER TABLE model.big ALTER body SET STORAGE EXTERNAL;
+INSERT INTO model.big SELECT n, repeat(md5('$big ' || chr(96 + n)), 150) FROM generate_series(1, 2) n;
+GRANT SELECT ON model.big TO regress_chat_rbac_app;
+
 -- A change by the dice: the SET list of an UPDATE
 CREATE FUNCTION model.some_change(t text, m bigint, constants boolean, seed text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(format('%I = ', col) ||
                       CASE WHEN NOT constants AND model.dice(10, 'itself', seed || col) = 0 THEN quote_ident(col)
                            WHEN NOT constants AND type = 'text' AND model.dice(10, 'anew', seed || col) = 0 THEN format('%I || ''''', col)
+                           WHEN col = 'body' AND model.dice(2, 'stored', seed) = 0 THEN format('(SELECT b.body FROM model.big b WHERE n = %s)', 1 + model.dice(2, 'big', seed))
                            ELSE format('%L::%s', model.pick(t, col, m, seed || ' to'), type) END, ', ')
       FROM (SELECT col, type FROM model.col WHERE tab = t ORDER BY model.dice(1000000, 'changed', seed || col), col
              LIMIT (ARRAY[1, 1, 1, 2, 2, 3])[1 + model.dice(6, 'columns', seed)]) v
@@ -779,7 +786,7 @@ BEGIN
     END;
     INSERT INTO model.tally VALUES (format('%s %s: %s', kind, t, CASE WHEN expected IN ('refused', '0 rows') THEN expected ELSE 'rows' END), 1);
     IF outcome <> expected THEN
-        RETURN NEXT concat_ws(' ', short || ': expected', expected || CASE WHEN missing <> '{}' THEN ' for want of ' || missing::text END, 'and got', outcome, asked);
+        RETURN NEXT concat_ws(' ', short || ': expected', expected, 'for want of ' || nullif(missing, '{}')::text, 'and got', outcome, asked);
         RETURN;
     END IF;
 
