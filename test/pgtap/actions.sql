@@ -42,6 +42,7 @@ ALTER TABLE "Chat" ALTER body SET STORAGE EXTERNAL, ADD "is ""odd""" int, DROP g
 CREATE TABLE participant (org_id int NOT NULL, chat_id int NOT NULL, member_id bigint NOT NULL, PRIMARY KEY (org_id, chat_id, member_id));
 CREATE TABLE message (org_id bigint NOT NULL, id bigint NOT NULL, chat_id int NOT NULL, kind text, author_id bigint, body text,
     rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id));
+ALTER TABLE message ALTER body SET STORAGE EXTERNAL;
 CREATE TABLE reaction (id int PRIMARY KEY, emoji varchar(4), message_id bigint NOT NULL, rid bigint NOT NULL DEFAULT nextval('rid'), mark int);
 -- rows move between partitions; some of these have another layout
 CREATE TABLE customer (org_id bigint NOT NULL, id int NOT NULL, stage int NOT NULL, team_id int, owner_id bigint, blocked boolean NOT NULL, credit numeric(8, 2),
@@ -107,9 +108,9 @@ SELECT tab, row_number() OVER (PARTITION BY tab), col, type, CASE vals WHEN 'peo
     ('Chat', 'Team', 'bigint', 'units'), ('Chat', 'inbox_id', 'integer', 'units'), ('Chat', 'assignee_id', 'integer', 'people'), ('Chat', 'creator_id', 'bigint', 'people'),
     ('Chat', 'Status', 'inbox.status', '{open,closed,snoozed}'), ('Chat', 'price', 'numeric', '{NULL,0,1.5,1.50,20,-1e3}'), ('Chat', 'grade', 'character varying(8)', '{NULL,A,B,"",a}'),
     ('Chat', 'code', 'character(4)', '{NULL,ab,abcd,"ab  ",""}'), ('Chat', 'label', 'text', '{NULL,vip,VIP,"it''s, \"x\"",""}'), ('Chat', 'urgent', 'boolean', '{NULL,true,false}'),
-    ('Chat', 'body', 'text', '{NULL,small,"$big a","$big b"}'), ('Chat', 'mark', 'integer', '{NULL,1,2}'), ('Chat', 'is "odd"', 'integer', '{NULL,1,7}'), ('Chat', 'late', 'integer', '{NULL,6,7}'),
+    ('Chat', 'body', 'text', '{NULL,small,"$big a","$big a","$big b"}'), ('Chat', 'mark', 'integer', '{NULL,1,2}'), ('Chat', 'is "odd"', 'integer', '{NULL,1,7}'), ('Chat', 'late', 'integer', '{NULL,6,7}'),
     ('message', 'chat_id', 'integer', '{1,2,3,5,8,13,21,34,55,89,100,144,180,230,300,999}'), ('message', 'kind', 'text', '{NULL,reply,note,seen}'), ('message', 'author_id', 'bigint', 'people'),
-    ('message', 'body', 'text', '{NULL,small,"$big a","$big b"}'), ('message', 'mark', 'integer', '{NULL,1,2}'),
+    ('message', 'body', 'text', '{NULL,small,"$big a","$big a","$big b"}'), ('message', 'mark', 'integer', '{NULL,1,2}'),
     ('reaction', 'emoji', 'character varying(4)', '{NULL,:),:(}'), ('reaction', 'message_id', 'bigint', '{2,3,5,8,13,21,34,55,89,144,180,233,377,9999}'), ('reaction', 'mark', 'integer', '{NULL,1,2}'),
     ('customer', 'stage', 'integer', '{1,2,3,4}'), ('customer', 'team_id', 'integer', 'units'), ('customer', 'owner_id', 'bigint', 'people'), ('customer', 'blocked', 'boolean', '{true,false}'),
     ('customer', 'credit', 'numeric(8,2)', '{NULL,0,12.5,999999.99}'), ('customer', 'mark', 'integer', '{NULL,1,2}'),
@@ -644,7 +645,7 @@ CREATE FUNCTION model.some_change(t text, m bigint, constants boolean, seed text
                            WHEN NOT constants AND type = 'text' AND model.dice(10, 'anew', seed || col) = 0 THEN format('%I || ''''', col)
                            WHEN col = 'body' AND model.dice(2, 'stored', seed) = 0 THEN format('(SELECT b.body FROM model.big b WHERE n = %s)', 1 + model.dice(2, 'big', seed))
                            ELSE format('%L::%s', model.pick(t, col, m, seed || ' to'), type) END, ', ')
-      FROM (SELECT col, type FROM model.col WHERE tab = t ORDER BY model.dice(1000000, 'changed', seed || col), col
+      FROM (SELECT col, type FROM model.col WHERE tab = t ORDER BY model.dice(CASE col WHEN 'body' THEN 300000 ELSE 1000000 END, 'changed', seed || col), col
              LIMIT (ARRAY[1, 1, 1, 2, 2, 3])[1 + model.dice(6, 'columns', seed)]) v
 $$;
 
