@@ -58,7 +58,7 @@ CREATE TABLE customer_4 (LIKE customer INCLUDING DEFAULTS);
 ALTER TABLE customer_4 DROP credit, ADD credit numeric(8, 2);
 ALTER TABLE customer_more ATTACH PARTITION customer_4 FOR VALUES FROM (4) TO (5);
 CREATE TABLE task (org_id int NOT NULL, id bigint NOT NULL, owner_id int, author_id bigint, priority int NOT NULL, due date, touches int NOT NULL DEFAULT 0,
-    rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id));
+    hot boolean GENERATED ALWAYS AS (priority > 1) STORED, rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id));
 CREATE TABLE watcher (org_id bigint NOT NULL, task_id bigint NOT NULL, who int NOT NULL);
 CREATE TABLE step (org_id int NOT NULL, id bigint NOT NULL, task_id bigint NOT NULL, title text, done boolean, rid bigint NOT NULL DEFAULT nextval('rid'), mark int,
     PRIMARY KEY (id, org_id));
@@ -481,7 +481,7 @@ DECLARE
     above text := (SELECT parent_column FROM model.tab WHERE tab = t);
 BEGIN
     FOR c IN
-        SELECT k FROM jsonb_object_keys(x_old) k WHERE cmd = 'update' AND k <> 'shout' AND x_old ->> k IS DISTINCT FROM x_new ->> k
+        SELECT k FROM jsonb_object_keys(x_old) k WHERE cmd = 'update' AND k NOT IN ('shout', 'hot') AND x_old ->> k IS DISTINCT FROM x_new ->> k
         UNION ALL
         SELECT DISTINCT r.col FROM model.rule r WHERE cmd <> 'update' AND r.tab = t AND r.command = cmd AND r.col IS NOT NULL
         UNION ALL
