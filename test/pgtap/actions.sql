@@ -965,7 +965,7 @@ BEGIN
         PERFORM model.try_member(round, 'random roles', 1 + (round * 10 + n) % 150);
     END LOOP;
 END $$;
-SELECT count(model.try_round(round)) FROM generate_series(0, 5) round \g /dev/null
+SELECT count(model.try_round(round)) FROM generate_series(0, 4) round \g /dev/null
 
 SELECT is_empty(format('SELECT format(''round %%s: %%s'', round, what) FROM model.difference WHERE who = %L ORDER BY round LIMIT 3', name), name || ' sees, asks and does what it should')
   FROM chat_rbac.role WHERE org_id = 1 AND preset ORDER BY role_id;
@@ -981,7 +981,7 @@ SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                  FROM unnest('{all,own,unassigned,unrouted,colleague,participating,done,own_done,begun,both,priced,graded,coded,labelled,urgent,odd,linked,blocked,early,credited,watched,draft,own_draft}'::text[]) r,
                       unnest('{org-wide,at a unit}'::text[]) w
                EXCEPT SELECT what FROM model.tally WHERE cases > 0) missing), NULL, 'every kind of case has occurred');
-SELECT cmp_ok((SELECT sum(cases) FROM model.tally WHERE what ~ '^(update|insert|delete)'), '>', 3500::numeric, 'thousands of attempts were made');
+SELECT cmp_ok((SELECT sum(cases) FROM model.tally WHERE what ~ '^(update|insert|delete)'), '>', 3000::numeric, 'thousands of attempts were made');
 SELECT cmp_ok((SELECT sum(cases) FROM model.tally WHERE what ~ '^can '), '>', 1000::numeric, 'thousands of questions were asked');
 SELECT * FROM finish();
 ROLLBACK;
