@@ -42,6 +42,7 @@ ALTER TABLE "Chat" ALTER body SET STORAGE EXTERNAL, ADD "is ""odd""" int, DROP g
 CREATE TABLE participant (org_id int NOT NULL, chat_id int NOT NULL, member_id bigint NOT NULL, PRIMARY KEY (org_id, chat_id, member_id));
 CREATE TABLE message (org_id bigint NOT NULL, id bigint NOT NULL, chat_id int NOT NULL, kind text, author_id bigint, body text,
     rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id));
+ALTER TABLE message ALTER body SET STORAGE EXTERNAL;
 CREATE TABLE reaction (id int PRIMARY KEY, emoji varchar(4), message_id bigint NOT NULL, rid bigint NOT NULL DEFAULT nextval('rid'), mark int);
 -- rows move between partitions; some of these have another layout
 CREATE TABLE customer (org_id bigint NOT NULL, id int NOT NULL, stage int NOT NULL, team_id int, owner_id bigint, blocked boolean NOT NULL, credit numeric(8, 2),
@@ -57,7 +58,7 @@ CREATE TABLE customer_4 (LIKE customer INCLUDING DEFAULTS);
 ALTER TABLE customer_4 DROP credit, ADD credit numeric(8, 2);
 ALTER TABLE customer_more ATTACH PARTITION customer_4 FOR VALUES FROM (4) TO (5);
 CREATE TABLE task (org_id int NOT NULL, id bigint NOT NULL, owner_id int, author_id bigint, priority int NOT NULL, due date, touches int NOT NULL DEFAULT 0,
-    rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id));
+    hot boolean GENERATED ALWAYS AS (priority > 1) STORED, rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id));
 CREATE TABLE watcher (org_id bigint NOT NULL, task_id bigint NOT NULL, who int NOT NULL);
 CREATE TABLE step (org_id int NOT NULL, id bigint NOT NULL, task_id bigint NOT NULL, title text, done boolean, rid bigint NOT NULL DEFAULT nextval('rid'), mark int,
     PRIMARY KEY (id, org_id));
@@ -107,9 +108,9 @@ SELECT tab, row_number() OVER (PARTITION BY tab), col, type, CASE vals WHEN 'peo
     ('Chat', 'Team', 'bigint', 'units'), ('Chat', 'inbox_id', 'integer', 'units'), ('Chat', 'assignee_id', 'integer', 'people'), ('Chat', 'creator_id', 'bigint', 'people'),
     ('Chat', 'Status', 'inbox.status', '{open,closed,snoozed}'), ('Chat', 'price', 'numeric', '{NULL,0,1.5,1.50,20,-1e3}'), ('Chat', 'grade', 'character varying(8)', '{NULL,A,B,"",a}'),
     ('Chat', 'code', 'character(4)', '{NULL,ab,abcd,"ab  ",""}'), ('Chat', 'label', 'text', '{NULL,vip,VIP,"it''s, \"x\"",""}'), ('Chat', 'urgent', 'boolean', '{NULL,true,false}'),
-    ('Chat', 'body', 'text', '{NULL,small,"$big a","$big b"}'), ('Chat', 'mark', 'integer', '{NULL,1,2}'), ('Chat', 'is "odd"', 'integer', '{NULL,1,7}'), ('Chat', 'late', 'integer', '{NULL,6,7}'),
+    ('Chat', 'body', 'text', '{NULL,small,"$big a","$big a","$big b"}'), ('Chat', 'mark', 'integer', '{NULL,1,2}'), ('Chat', 'is "odd"', 'integer', '{NULL,1,7}'), ('Chat', 'late', 'integer', '{NULL,6,7}'),
     ('message', 'chat_id', 'integer', '{1,2,3,5,8,13,21,34,55,89,100,144,180,230,300,999}'), ('message', 'kind', 'text', '{NULL,reply,note,seen}'), ('message', 'author_id', 'bigint', 'people'),
-    ('message', 'body', 'text', '{NULL,small,"$big a","$big b"}'), ('message', 'mark', 'integer', '{NULL,1,2}'),
+    ('message', 'body', 'text', '{NULL,small,"$big a","$big a","$big b"}'), ('message', 'mark', 'integer', '{NULL,1,2}'),
     ('reaction', 'emoji', 'character varying(4)', '{NULL,:),:(}'), ('reaction', 'message_id', 'bigint', '{2,3,5,8,13,21,34,55,89,144,180,233,377,9999}'), ('reaction', 'mark', 'integer', '{NULL,1,2}'),
     ('customer', 'stage', 'integer', '{1,2,3,4}'), ('customer', 'team_id', 'integer', 'units'), ('customer', 'owner_id', 'bigint', 'people'), ('customer', 'blocked', 'boolean', '{true,false}'),
     ('customer', 'credit', 'numeric(8,2)', '{NULL,0,12.5,999999.99}'), ('customer', 'mark', 'integer', '{NULL,1,2}'),
@@ -480,7 +481,7 @@ DECLARE
     above text := (SELECT parent_column FROM model.tab WHERE tab = t);
 BEGIN
     FOR c IN
-        SELECT k FROM jsonb_object_keys(x_old) k WHERE cmd = 'update' AND k <> 'shout' AND x_old ->> k IS DISTINCT FROM x_new ->> k
+        SELECT k FROM jsonb_object_keys(x_old) k WHERE cmd = 'update' AND k NOT IN ('shout', 'hot') AND x_old ->> k IS DISTINCT FROM x_new ->> k
         UNION ALL
         SELECT DISTINCT r.col FROM model.rule r WHERE cmd <> 'update' AND r.tab = t AND r.command = cmd AND r.col IS NOT NULL
         UNION ALL
@@ -631,13 +632,20 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Large values that are stored elsewhere already: a change takes over the pointer
+CREATE TABLE model.big (n int, body text);
+ALTER TABLE model.big ALTER body SET STORAGE EXTERNAL;
+INSERT INTO model.big SELECT n, repeat(md5('$big ' || chr(96 + n)), 150) FROM generate_series(1, 2) n;
+GRANT SELECT ON model.big TO regress_chat_rbac_app;
+
 -- A change by the dice: the SET list of an UPDATE
 CREATE FUNCTION model.some_change(t text, m bigint, constants boolean, seed text) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(format('%I = ', col) ||
                       CASE WHEN NOT constants AND model.dice(10, 'itself', seed || col) = 0 THEN quote_ident(col)
                            WHEN NOT constants AND type = 'text' AND model.dice(10, 'anew', seed || col) = 0 THEN format('%I || ''''', col)
+                           WHEN col = 'body' AND model.dice(2, 'stored', seed) = 0 THEN format('(SELECT b.body FROM model.big b WHERE n = %s)', 1 + model.dice(2, 'big', seed))
                            ELSE format('%L::%s', model.pick(t, col, m, seed || ' to'), type) END, ', ')
-      FROM (SELECT col, type FROM model.col WHERE tab = t ORDER BY model.dice(1000000, 'changed', seed || col), col
+      FROM (SELECT col, type FROM model.col WHERE tab = t ORDER BY model.dice(CASE col WHEN 'body' THEN 300000 ELSE 1000000 END, 'changed', seed || col), col
              LIMIT (ARRAY[1, 1, 1, 2, 2, 3])[1 + model.dice(6, 'columns', seed)]) v
 $$;
 
@@ -779,7 +787,7 @@ BEGIN
     END;
     INSERT INTO model.tally VALUES (format('%s %s: %s', kind, t, CASE WHEN expected IN ('refused', '0 rows') THEN expected ELSE 'rows' END), 1);
     IF outcome <> expected THEN
-        RETURN NEXT concat_ws(' ', short || ': expected', expected || CASE WHEN missing <> '{}' THEN ' for want of ' || missing::text END, 'and got', outcome, asked);
+        RETURN NEXT concat_ws(' ', short || ': expected', expected, 'for want of ' || nullif(missing, '{}')::text, 'and got', outcome, asked);
         RETURN;
     END IF;
 
@@ -957,7 +965,7 @@ BEGIN
         PERFORM model.try_member(round, 'random roles', 1 + (round * 10 + n) % 150);
     END LOOP;
 END $$;
-SELECT count(model.try_round(round)) FROM generate_series(0, 5) round \g /dev/null
+SELECT count(model.try_round(round)) FROM generate_series(0, 4) round \g /dev/null
 
 SELECT is_empty(format('SELECT format(''round %%s: %%s'', round, what) FROM model.difference WHERE who = %L ORDER BY round LIMIT 3', name), name || ' sees, asks and does what it should')
   FROM chat_rbac.role WHERE org_id = 1 AND preset ORDER BY role_id;
@@ -973,7 +981,7 @@ SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                  FROM unnest('{all,own,unassigned,unrouted,colleague,participating,done,own_done,begun,both,priced,graded,coded,labelled,urgent,odd,linked,blocked,early,credited,watched,draft,own_draft}'::text[]) r,
                       unnest('{org-wide,at a unit}'::text[]) w
                EXCEPT SELECT what FROM model.tally WHERE cases > 0) missing), NULL, 'every kind of case has occurred');
-SELECT cmp_ok((SELECT sum(cases) FROM model.tally WHERE what ~ '^(update|insert|delete)'), '>', 3500::numeric, 'thousands of attempts were made');
+SELECT cmp_ok((SELECT sum(cases) FROM model.tally WHERE what ~ '^(update|insert|delete)'), '>', 3000::numeric, 'thousands of attempts were made');
 SELECT cmp_ok((SELECT sum(cases) FROM model.tally WHERE what ~ '^can '), '>', 1000::numeric, 'thousands of questions were asked');
 SELECT * FROM finish();
 ROLLBACK;
