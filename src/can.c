@@ -4,15 +4,17 @@
  *	  The questions an application asks: may I, and what may I do here?
  *
  * can() and actions() answer from the same decision as policies and guard.  A
- * row is asked for by its primary key without the org, and found as the caller:
- * on what the caller may not see, nothing is allowed.
+ * row is asked for by its primary key without the org.  The caller needs to be
+ * allowed to read the table; on a row that is not visible, nothing is allowed.
  *
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
 
+#include "catalog/objectaddress.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -80,12 +82,17 @@ chat_rbac_can(PG_FUNCTION_ARGS)
 
 /* ---- about a row ---- */
 
-/* The form of a protected table; an error if it is none. */
+/* The form of a protected table that the caller may read; an error if it is none. */
 static RbacProtection *
 protected_table(RbacRowState *state, Oid relid)
 {
-	RbacProtection *form = rbac_row_protection(state, relid);
+	RbacProtection *form;
 
+	if (get_rel_name(relid) != NULL &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
+	form = get_rel_name(relid) != NULL ? rbac_row_protection(state, relid) : NULL;
 	if (form == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -251,22 +258,29 @@ chat_rbac_page_actions(PG_FUNCTION_ARGS)
 	ArrayType  *keys = PG_GETARG_ARRAYTYPE_P(1);
 	int			nvalues;
 	int64	   *values = array_ids(keys, &nvalues);
+	MemoryContext per_key;
 	RbacPermission *items;
 	int			nitems;
 
 	if (nvalues > 0)
-		check_key(form, ARR_NDIM(keys) == 2 ? ARR_DIMS(keys)[1] : ARR_NDIM(keys) == 1 ? 1 : 0);
+		check_key(form, ARR_NDIM(keys) == 1 ? 1 : ARR_NDIM(keys) == 2 ? ARR_DIMS(keys)[1] : 0);
 	InitMaterializedSRF(fcinfo, 0);
 	items = askable(form, CurrentMemoryContext, &nitems);
-	for (int i = 0; i < nvalues; i += form->nkeys)
+	per_key = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac page actions", ALLOCSET_SMALL_SIZES);
+	for (int i = 0; form->nkeys > 0 && i < nvalues; i += form->nkeys)
 	{
+		MemoryContext old = MemoryContextSwitchTo(per_key);
 		Datum		row[3];
 		bool		nulls[3] = {form->nkeys != 1, false, false};
 
+		CHECK_FOR_INTERRUPTS();
 		row[0] = Int64GetDatum(values[i]);
 		row[1] = rbac_compile_array(&values[i], form->nkeys);
-		row[2] = actions_of_row(state, form, items, nitems, &values[i]);
+		row[2] = actions_of_row(rbac_row_state(check, fcinfo->flinfo->fn_mcxt), form, items, nitems, &values[i]);
 		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(per_key);
 	}
+	MemoryContextDelete(per_key);
 	return (Datum) 0;
 }

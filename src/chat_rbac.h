@@ -305,13 +305,15 @@ typedef struct RbacAction
 	int			into;
 } RbacAction;
 
+#define RBAC_KEYS_MAX (INDEX_MAX_KEYS + 1)	/* a primary key, and the org */
+
 /* How to read the rows of a table that have a key. */
 typedef struct RbacFetch
 {
 	int			nkeys;
-	RbacColumn	keys[INDEX_MAX_KEYS];
+	RbacColumn	keys[RBAC_KEYS_MAX];
 	Oid			index;			/* InvalidOid: by the plan, under all policies */
-	int			order[INDEX_MAX_KEYS];	/* which key each index column is */
+	int			order[RBAC_KEYS_MAX];	/* which key each index column is */
 	SPIPlanPtr	plan;			/* NULL until needed */
 	struct RbacFetch *next;
 } RbacFetch;

@@ -52,9 +52,11 @@ extern int	no_such_variable
 #endif
 
 #if PG_VERSION_NUM >= 180000
+#define rbac_primary_key(rel) RelationGetPrimaryKeyIndex(rel, true)
 #define rbac_index_beginscan(rel, index, snapshot, nkeys) \
 	index_beginscan(rel, index, snapshot, NULL, nkeys, 0)
 #else
+#define rbac_primary_key(rel) RelationGetPrimaryKeyIndex(rel)
 #define rbac_index_beginscan(rel, index, snapshot, nkeys) \
 	index_beginscan(rel, index, snapshot, nkeys, 0)
 #endif

@@ -17,10 +17,12 @@
 #include "chat_rbac.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -30,6 +32,8 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 /* ---- how to read ---- */
 
@@ -99,7 +103,7 @@ static SPIPlanPtr
 prepare_query(const RbacProtection *form, const RbacFetch *fetch)
 {
 	StringInfoData sql;
-	Oid			types[INDEX_MAX_KEYS];
+	Oid			types[RBAC_KEYS_MAX];
 	SPIPlanPtr	plan;
 
 	select_places(form, &sql);
@@ -205,7 +209,7 @@ read_by_index(const RbacProtection *form, const RbacFetch *fetch, const int64 *v
 	Relation	index = index_open(fetch->index, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	IndexScanDesc scan = rbac_index_beginscan(rel, index, GetActiveSnapshot(), fetch->nkeys);
-	ScanKeyData keys[INDEX_MAX_KEYS];
+	ScanKeyData keys[RBAC_KEYS_MAX];
 	RbacRow    *rows = NULL;
 
 	for (int i = 0; i < fetch->nkeys; i++)
@@ -233,7 +237,7 @@ static RbacRow *
 read_by_query(const RbacProtection *form, RbacFetch *fetch, const int64 *values, int *nrows)
 {
 	MemoryContext context = CurrentMemoryContext;
-	Datum		args[INDEX_MAX_KEYS];
+	Datum		args[RBAC_KEYS_MAX];
 	RbacRow    *rows;
 	int			rc;
 
@@ -299,7 +303,8 @@ rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
 	StringInfoData sql;
 	SPIPlanPtr	plan;
 	Portal		portal = NULL;
-	int64	   *ids = NULL;
+	int			capacity = 1024;
+	int64	   *ids = MemoryContextAlloc(context, sizeof(int64) * capacity);
 	int			nrows = 0;
 	bool		over;
 
@@ -310,10 +315,7 @@ rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	over = expected_rows(plan) > limit;
 	if (!over)
-	{
-		ids = MemoryContextAllocHuge(context, sizeof(int64) * limit);
 		portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
-	}
 	for (*nids = 0; !over;)
 	{
 		MemoryContext old;
@@ -329,8 +331,14 @@ rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
 			RbacRow		row = row_of_result(form, i);
 			int			at = column->attnum - 1;
 
-			if (!row.nulls[at] && test(arg, &row))
-				ids[(*nids)++] = rbac_column_id(column, row.values[at]);
+			if (row.nulls[at] || !test(arg, &row))
+				continue;
+			if (*nids == capacity)
+			{
+				capacity *= 2;
+				ids = repalloc_huge(ids, sizeof(int64) * capacity);
+			}
+			ids[(*nids)++] = rbac_column_id(column, row.values[at]);
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(batch);
@@ -340,18 +348,39 @@ rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
 		SPI_cursor_close(portal);
 	SPI_finish();
 	MemoryContextDelete(batch);
-	if (over && ids != NULL)
-		pfree(ids);
-	return over ? NULL : ids;
+	if (!over)
+		return ids;
+	pfree(ids);
+	return NULL;
 }
 
 /* ---- is a row there already? ---- */
 
+/* "t.column = $n", by the type's own operator; false if it has none. */
+static bool
+append_equality(StringInfo sql, const RbacProtection *form, AttrNumber attnum, int n)
+{
+	Oid			operator = lookup_type_cache(get_atttype(form->relid, attnum), TYPECACHE_EQ_OPR)->eq_opr;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form_operator;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form_operator = (Form_pg_operator) GETSTRUCT(tuple);
+	appendStringInfo(sql, "t.%s OPERATOR(%s.%s) $%d",
+					 quote_identifier(get_attname(form->relid, attnum, false)),
+					 quote_identifier(get_namespace_name(form_operator->oprnamespace)),
+					 NameStr(form_operator->oprname), n);
+	ReleaseSysCache(tuple);
+	return true;
+}
+
+/* NULL if there are values that cannot be compared. */
 static SPIPlanPtr
 prepare_presence(const RbacProtection *form, bool by_key)
 {
 	StringInfoData sql;
-	Oid			types[MaxHeapAttributeNumber];
+	Oid		   *types = palloc(sizeof(Oid) * form->nplaces);
 	SPIPlanPtr	plan;
 
 	initStringInfo(&sql);
@@ -360,15 +389,21 @@ prepare_presence(const RbacProtection *form, bool by_key)
 												get_rel_name(form->relid)));
 	for (int i = 0; i < form->nplaces; i++)
 	{
-		bool		is_key = form->places[i] == form->org.attnum;
+		AttrNumber	attnum = form->places[i];
+		bool		is_key = attnum == form->org.attnum;
 
+		types[i] = get_atttype(form->relid, attnum);
 		for (int k = 0; k < form->nkeys; k++)
-			is_key |= form->places[i] == form->keys[k].attnum;
-		if (is_key || !by_key)
-			appendStringInfo(&sql, " AND t.%s %s $%d",
-							 quote_identifier(get_attname(form->relid, form->places[i], false)),
-							 is_key ? "=" : "IS NOT DISTINCT FROM", i + 1);
-		types[i] = get_atttype(form->relid, form->places[i]);
+			is_key |= attnum == form->keys[k].attnum;
+		if (by_key && !is_key)
+			continue;
+		appendStringInfoString(&sql, " AND (");
+		if (!append_equality(&sql, form, attnum, i + 1))
+			return NULL;
+		if (!is_key)
+			appendStringInfo(&sql, " OR (t.%s IS NULL AND $%d IS NULL)",
+							 quote_identifier(get_attname(form->relid, attnum, false)), i + 1);
+		appendStringInfoChar(&sql, ')');
 	}
 	plan = SPI_prepare(sql.data, form->nplaces, types);
 	if (plan == NULL)
@@ -381,36 +416,35 @@ prepare_presence(const RbacProtection *form, bool by_key)
  * rbac_fetch_is_there
  *		Does the active snapshot show a row of form's table that has these values
  *		in the columns of form->places, or by_key, in the primary key?  Whoever
- *		may see it: the table is read as its owner and past its policies.
+ *		may see it: the table is read as its owner and past its policies.  Where
+ *		that cannot be told, it may be there.
  */
 bool
 rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool by_key)
 {
 	char	   *blanks = palloc(form->nplaces + 1);
-	int			guc_level = NewGUCNestLevel();
 	Oid			save_user;
 	int			save_context;
-	int			rc;
-	bool		result;
+	bool		result = true;
 
 	for (int i = 0; i < form->nplaces; i++)
 		blanks[i] = nulls[i] ? 'n' : ' ';
 	blanks[form->nplaces] = '\0';
-	/* operators are found by it, also when the plan is made anew */
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
 	GetUserIdAndSecContext(&save_user, &save_context);
 	SetUserIdAndSecContext(rbac_catalog_owner(form->relid), save_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	SPI_connect();
 	if (form->presence[by_key] == NULL)
 		form->presence[by_key] = prepare_presence(form, by_key);
-	rc = SPI_execute_plan(form->presence[by_key], values, blanks, true, 1);
-	if (rc != SPI_OK_SELECT)
-		elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
-	result = SPI_processed > 0;
+	if (form->presence[by_key] != NULL)
+	{
+		int			rc = SPI_execute_plan(form->presence[by_key], values, blanks, true, 1);
+
+		if (rc != SPI_OK_SELECT)
+			elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
+		result = SPI_processed > 0;
+	}
 	SPI_finish();
 	SetUserIdAndSecContext(save_user, save_context);
-	AtEOXact_GUC(false, guc_level);
 	return result;
 }

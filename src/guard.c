@@ -56,6 +56,7 @@ typedef struct GuardState
 	bool		bypassed;
 	Oid			root;
 	int			nplaces;
+	Oid		   *place_types;
 	Datum	   *places;			/* of the approved row */
 	bool	   *place_nulls;
 	RbacCommandMark command;	/* in which it was approved */
@@ -80,7 +81,7 @@ forget_state(void *arg)
 }
 
 static GuardState *
-guard_state(FmgrInfo *flinfo)
+guard_state(FmgrInfo *flinfo, Relation rel)
 {
 	GuardState *state = (GuardState *) flinfo->fn_extra;
 
@@ -97,10 +98,11 @@ guard_state(FmgrInfo *flinfo)
 		dlist_push_head(&running, &state->link);
 
 		/*
-		 * as for policies: superusers and BYPASSRLS; and foreign keys' own
-		 * queries
+		 * as for policies: superusers, BYPASSRLS, and the owner in a foreign
+		 * key's own query
 		 */
-		state->bypassed = has_bypassrls_privilege(GetUserId()) || InNoForceRLSOperation();
+		state->bypassed = has_bypassrls_privilege(GetUserId()) ||
+			(InNoForceRLSOperation() && rbac_is_owner(RelationGetRelid(rel), GetUserId()));
 	}
 	return state;
 }
@@ -347,6 +349,7 @@ approve(GuardState *state, Relation rel, const RbacProtection *form, const RbacR
 	MemoryContextReset(state->row_context);
 	state->root = form->root;
 	state->nplaces = form->nplaces;
+	state->place_types = palloc(sizeof(Oid) * form->nplaces);
 	state->places = palloc(sizeof(Datum) * form->nplaces);
 	state->place_nulls = palloc(sizeof(bool) * form->nplaces);
 	for (int i = 0; i < form->nplaces; i++)
@@ -354,6 +357,7 @@ approve(GuardState *state, Relation rel, const RbacProtection *form, const RbacR
 		int			at = form->places[i] - 1;
 		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), at);
 
+		state->place_types[i] = attr->atttypid;
 		state->place_nulls[i] = row->nulls[at];
 		if (!row->nulls[at])
 			state->places[i] = datumCopy(row->values[at], attr->attbyval, attr->attlen);
@@ -402,13 +406,16 @@ is_approved_row(FunctionCallInfo fcinfo, const GuardState *state)
 		int16		len;
 		bool		byval;
 
+		/* anybody may call this with anything */
+		if (get_fn_expr_argtype(fcinfo->flinfo, i + 1) != state->place_types[i])
+			return false;
 		if (PG_ARGISNULL(i + 1) || state->place_nulls[i])
 		{
 			if (PG_ARGISNULL(i + 1) && state->place_nulls[i])
 				continue;
 			return false;
 		}
-		get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, i + 1), &len, &byval);
+		get_typlenbyval(state->place_types[i], &len, &byval);
 		if (!datum_image_eq(PG_GETARG_DATUM(i + 1), state->places[i], byval, len))
 			return false;
 	}
@@ -457,16 +464,12 @@ chat_rbac_handed_over(PG_FUNCTION_ARGS)
 {
 	GuardState *state = approved_row(fcinfo);
 	RbacProtection *form;
-	bool		is_old;
 
 	if (state == NULL || state->handed_over || !is_approved_row(fcinfo, state))
 		PG_RETURN_BOOL(false);
-	form = rbac_protection_pin(state->root);
-	if (form == NULL)
-		PG_RETURN_BOOL(false);
-	is_old = form->nplaces != state->nplaces || rbac_fetch_is_there(form, state->places, state->place_nulls, state->inserted);
-	rbac_protection_unpin(form);
-	if (is_old)
+	form = rbac_row_protection(rbac_row_state(&state->check, state->query), state->root);
+	if (form == NULL || form->nplaces != state->nplaces ||
+		rbac_fetch_is_there(form, state->places, state->place_nulls, state->inserted))
 		PG_RETURN_BOOL(false);
 	state->handed_over = true;
 	PG_RETURN_BOOL(true);
@@ -591,7 +594,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be fired before a change, for each row", "chat_rbac.guard")));
 	rel = trigdata->tg_relation;
 	result = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
-	state = guard_state(fcinfo->flinfo);
+	state = guard_state(fcinfo->flinfo, rel);
 	if (state->bypassed)
 		return PointerGetDatum(result);
 

@@ -53,7 +53,8 @@ typedef struct LinkPlan
 	uint64		generation;
 	Oid			owner;			/* who reads; InvalidOid: the caller */
 	Oid			table;			/* the other table */
-	NameData	table_name;		/* what it was called */
+	NameData	table_name;		/* what it was called, */
+	NameData	schema_name;	/* and where */
 	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
 } LinkPlan;
 
@@ -141,6 +142,7 @@ link_query(LinkPlan *plan)
 			plan->owner = linked ? InvalidOid : rbac_catalog_owner(relid);
 			plan->table = relid;
 			namestrcpy(&plan->table_name, get_rel_name(relid));
+			namestrcpy(&plan->schema_name, get_namespace_name(get_rel_namespace(relid)));
 		}
 	}
 	rbac_catalog_close(&scope);
@@ -162,8 +164,10 @@ static bool
 still_named(const LinkPlan *plan)
 {
 	char	   *name = get_rel_name(plan->table);
+	char	   *schema = name != NULL ? get_namespace_name(get_rel_namespace(plan->table)) : NULL;
 
-	return name != NULL && strcmp(name, NameStr(plan->table_name)) == 0;
+	return schema != NULL && strcmp(name, NameStr(plan->table_name)) == 0 &&
+		strcmp(schema, NameStr(plan->schema_name)) == 0;
 }
 
 /*

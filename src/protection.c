@@ -11,7 +11,8 @@
  * Memory: a form has a context of its own.  A relcache invalidation of the
  * relation, or of the table whose specification it is, marks it stale; the
  * next get makes another one.  Who uses a form over anything that may process
- * invalidations pins it.
+ * invalidations pins it, and holds a lock on its table, so that nobody changes
+ * what it says meanwhile.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +28,7 @@
 #include "parser/parse_collate.h"
 #include "parser/parse_node.h"
 #include "parser/parse_oper.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -35,6 +37,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/syscache.h"
 
 typedef struct FormEntry
 {
@@ -349,7 +352,7 @@ compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scop
 static void
 compile_keys(RbacProtection *form, Relation rel, Relation root)
 {
-	Oid			index = RelationGetPrimaryKeyIndex(root);
+	Oid			index = rbac_primary_key(root);
 	Relation	key;
 
 	form->keys = MemoryContextAllocZero(form->context, sizeof(RbacColumn) * INDEX_MAX_KEYS);
@@ -477,9 +480,24 @@ compile_form(Relation rel, MemoryContext context)
 		return NULL;
 	}
 	form->root = result_oid(0, 1);
+	if (form->root != form->relid)
+	{
+		/*
+		 * only now is it known what to lock; look again at what cannot change
+		 * any more
+		 */
+		LockRelationOid(form->root, AccessShareLock);
+		rbac_catalog_close(&scope);
+		rbac_catalog_open(&scope);
+		if (rbac_catalog_query(&scope, &head_query, &relid, NULL) != 1 || result_oid(0, 1) != form->root)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("the protection of table \"%s\" has just changed", RelationGetRelationName(rel))));
+	}
 	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->org = find_column(rel, rbac_catalog_text(0, 3));
-	form->plain = result_is_true(0, 9);
+	/* what others put on a partition itself is not looked at */
+	form->plain = result_is_true(0, 9) && form->root == form->relid;
 	compile_view(form, rbac_catalog_text(0, 8));
 	if (rbac_catalog_text(0, 5) != NULL)
 		compile_parent(form, rel, &scope);
@@ -515,6 +533,51 @@ free_form(RbacProtection *form)
 	MemoryContextDelete(form->context);
 }
 
+/* Take a form out of the cache; who has pinned it frees it. */
+static void
+withdraw_form(RbacProtection *form)
+{
+	form->valid = false;
+	form->published = false;
+	if (form->pins == 0)
+		free_form(form);
+}
+
+/* Those of tables that are gone, say; who asks for one again makes it again. */
+static void
+free_stale_forms(void)
+{
+	HASH_SEQ_STATUS status;
+	FormEntry  *entry;
+
+	hash_seq_init(&status, forms);
+	while ((entry = hash_seq_search(&status)) != NULL)
+	{
+		if (!entry->form->valid)
+		{
+			withdraw_form(entry->form);
+			hash_search(forms, &entry->relid, HASH_REMOVE, NULL);
+		}
+	}
+}
+
+/* A schema has another name: plans are made anew from their text. */
+static void
+note_namespace_inval(Datum arg, int cacheid, uint32 hash)
+{
+	HASH_SEQ_STATUS status;
+	FormEntry  *entry;
+
+	(void) arg;
+	(void) cacheid;
+	(void) hash;
+	if (forms == NULL)
+		return;
+	hash_seq_init(&status, forms);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		entry->form->valid = false;
+}
+
 static void
 note_relcache_inval(Datum arg, Oid relid)
 {
@@ -527,8 +590,7 @@ note_relcache_inval(Datum arg, Oid relid)
 	hash_seq_init(&status, forms);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
-		if (entry->form != NULL &&
-			(relid == InvalidOid || relid == entry->form->relid || relid == entry->form->root))
+		if (relid == InvalidOid || relid == entry->form->relid || relid == entry->form->root)
 			entry->form->valid = false;
 	}
 }
@@ -537,6 +599,7 @@ void
 rbac_protection_init(void)
 {
 	CacheRegisterRelcacheCallback(note_relcache_inval, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, note_namespace_inval, (Datum) 0);
 }
 
 /*
@@ -563,8 +626,16 @@ rbac_protection_pin(Oid relid)
 		control.entrysize = sizeof(FormEntry);
 		forms = hash_create("chat_rbac protections", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}
+
+	/*
+	 * with the lock come the messages of who changed it; from then on nobody
+	 * can
+	 */
+	LockRelationOid(relid, AccessShareLock);
 	entry = hash_search(forms, &relid, HASH_FIND, NULL);
-	if (entry != NULL && entry->form != NULL && entry->form->valid)
+	if (entry != NULL && entry->form->valid && entry->form->root != relid)
+		LockRelationOid(entry->form->root, AccessShareLock);
+	if (entry != NULL && entry->form->valid)
 	{
 		entry->form->pins++;
 		return entry->form;
@@ -572,23 +643,21 @@ rbac_protection_pin(Oid relid)
 
 	/* build aside, publish last; what changed meanwhile is for the next get */
 	generation = rbac_inval_accept();
-	rel = relation_open(relid, AccessShareLock);
+	rel = try_relation_open(relid, NoLock);
+	if (rel == NULL)
+		return NULL;
+	free_stale_forms();
 	context = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac protection", ALLOCSET_SMALL_SIZES);
 	form = compile_form(rel, context);
-	relation_close(rel, AccessShareLock);
+	relation_close(rel, NoLock);
 	if (form == NULL)
 	{
 		MemoryContextDelete(context);
 		return NULL;
 	}
 	entry = hash_search(forms, &relid, HASH_ENTER, &found);
-	if (found && entry->form != NULL)
-	{
-		entry->form->valid = false;
-		entry->form->published = false;
-		if (entry->form->pins == 0)
-			free_form(entry->form);
-	}
+	if (found)
+		withdraw_form(entry->form);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	form->valid = generation == rbac_inval_generation;
 	form->published = true;

@@ -33,6 +33,7 @@
 #define LOOKUPS_FIRST 1024
 #define READ_PER_LOOKUP 64
 #define LOOKUPS_GROWTH 4
+#define BYTES_PER_ID 24			/* in an RbacIdSet; within work_mem */
 
 typedef struct PinnedForm
 {
@@ -397,8 +398,8 @@ visible_rows(RbacRowState *state, RbacProtection *form, int nkeys, const RbacCol
 bool
 rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key, RbacRow *row)
 {
-	RbacColumn	columns[INDEX_MAX_KEYS + 1];
-	int64		values[INDEX_MAX_KEYS + 1];
+	RbacColumn	columns[RBAC_KEYS_MAX];
+	int64		values[RBAC_KEYS_MAX];
 	RbacRow    *rows;
 	int			n = 0;
 	int			nrows;
@@ -508,20 +509,33 @@ passes_parent_test(void *arg, const RbacRow *row)
 		(test->wanted->size == 0 || rbac_row_allows(test->state, test->above, test->wanted, row));
 }
 
+/* Is the column among those that are read of a row? */
+static bool
+is_placed(const RbacProtection *form, AttrNumber attnum)
+{
+	for (int i = 0; i < form->nplaces; i++)
+	{
+		if (form->places[i] == attnum)
+			return true;
+	}
+	return false;
+}
+
 /* Read all parents that allow it, unless they seem too many for now. */
 static void
 read_parent_set(RbacRowState *state, ParentSet *set, RbacProtection *above)
 {
 	ParentTest	test = {state, above, &set->wanted};
+	int64		limit = Min((int64) set->lookups * READ_PER_LOOKUP, (int64) work_mem * 1024 / BYTES_PER_ID);
 	int			nids;
 	int64	   *ids;
 
-	if (!same_org_column(set->child, above) ||
+	if (!same_org_column(set->child, above) || !is_placed(above, set->child->parent_key.attnum) ||
 		pg_class_aclcheck(above->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
-		set->lookups > INT_MAX / READ_PER_LOOKUP / LOOKUPS_GROWTH)
+		set->lookups > INT_MAX / LOOKUPS_GROWTH)
 		return;
 	set->read_at = set->lookups * LOOKUPS_GROWTH;
-	ids = rbac_fetch_visible(above, &set->child->parent_key, set->lookups * READ_PER_LOOKUP,
+	ids = rbac_fetch_visible(above, &set->child->parent_key, (int) Min(limit, INT_MAX / 2),
 							 passes_parent_test, &test, &nids);
 	if (ids == NULL)
 		return;
@@ -548,11 +562,11 @@ rbac_row_in_parent(RbacRowState *state, RbacProtection *form, const RbacPermset 
 	const RbacGrants *grants = state->check->grants;
 	RbacProtection *above;
 	ParentSet  *set;
-	const Parent *parent;
+	Parent		parent;
 	bool		known;
 	bool		result = false;
 
-	if (grants == NULL || id == NULL ||
+	if (grants == NULL || id == NULL || (wanted != NULL && wanted->size == 0) ||
 		(form->org.attnum != InvalidAttrNumber && (org == NULL || *org != grants->org)))
 		return false;
 	above = rbac_row_protection(state, form->parent);
@@ -568,9 +582,14 @@ rbac_row_in_parent(RbacRowState *state, RbacProtection *form, const RbacPermset 
 	set = find_parent_set(state, form, wanted);
 	if (set->ids != NULL)
 		return rbac_idset_has(set->ids, *id);
-	parent = find_parents(state, form, above, org != NULL ? *org : 0, *id, &known);
-	for (int i = 0; i < parent->nrows && !result; i++)
-		result = wanted == NULL || rbac_row_allows(state, above, wanted, &parent->rows[i]);
+
+	/*
+	 * a copy: looking at a parent may look up its parent, and move what is
+	 * remembered
+	 */
+	parent = *find_parents(state, form, above, org != NULL ? *org : 0, *id, &known);
+	for (int i = 0; i < parent.nrows && !result; i++)
+		result = wanted == NULL || rbac_row_allows(state, above, wanted, &parent.rows[i]);
 	if (!known && ++set->lookups == set->read_at)
 		read_parent_set(state, set, above);
 	return result;
