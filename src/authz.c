@@ -89,11 +89,9 @@ decide_scope(RbacGrants *grants, RbacScope *scope)
 const RbacScope *
 rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 				 const char *relation, int relation_len, bool or_all,
-				 MemoryContext overflow)
+				 bool remember, MemoryContext overflow)
 {
-	bool		remember = grants->nscopes < SCOPES_MAX &&
-	relation_len <= RBAC_PART_MAX && wanted->size <= SCOPE_BYTES_MAX;
-	MemoryContext context = remember ? grants->context : overflow;
+	MemoryContext context;
 	RbacScope  *scope;
 	char	   *bytes;
 
@@ -109,6 +107,8 @@ rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 			return scope;
 	}
 
+	remember &= grants->nscopes < SCOPES_MAX && relation_len <= RBAC_PART_MAX && wanted->size <= SCOPE_BYTES_MAX;
+	context = remember ? grants->context : overflow;
 	scope = MemoryContextAllocZero(context, sizeof(RbacScope));
 	bytes = MemoryContextAlloc(context, wanted->size + relation_len + 1);
 	memcpy(bytes, wanted->data, wanted->size);
@@ -422,6 +422,7 @@ rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo, int arg,
 	rbac_permset_view(value, &wanted);
 	scope = rbac_authz_scope(check->grants, &wanted, VARDATA_ANY(relation),
 							 VARSIZE_ANY_EXHDR(relation), or_all,
+							 fixed, /* what a row asks leaves no trace */
 							 fixed ? fcinfo->flinfo->fn_mcxt : CurrentMemoryContext);
 	PG_FREE_IF_COPY(value, arg);
 	PG_FREE_IF_COPY(relation, arg + 1);

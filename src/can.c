@@ -76,7 +76,7 @@ chat_rbac_can(PG_FUNCTION_ARGS)
 	wanted = set_of(&asked, bytes);
 	scope = rbac_authz_scope(check->grants, &wanted,
 							 asked.relation_len > 0 ? &asked.text[asked.len - asked.relation_len] : NULL,
-							 asked.relation_len, asked.relation_len > 0, CurrentMemoryContext);
+							 asked.relation_len, asked.relation_len > 0, true, CurrentMemoryContext);
 	PG_RETURN_BOOL(scope->org_wide || scope->nreach > 0);
 }
 
@@ -100,6 +100,11 @@ protected_table(RbacRowState *state, Oid relid)
 				 errmsg("table \"%s\" is not protected", get_rel_name(relid)) :
 				 errmsg("table with OID %u does not exist", relid),
 				 errhint("Put it under chat_rbac.protect() first.")));
+	if (form->root != relid)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("table \"%s\" is part of table \"%s\"", get_rel_name(relid), get_rel_name(form->root)),
+				 errhint("Ask for the table that it is part of: its rows are reached through that.")));
 	if (!form->keys_are_ids)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

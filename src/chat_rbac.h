@@ -458,7 +458,7 @@ extern void rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check);
 extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 										 const char *relation, int relation_len,
-										 bool or_all, MemoryContext overflow);
+										 bool or_all, bool remember, MemoryContext overflow);
 extern bool rbac_authz_arguments_const(FmgrInfo *flinfo, int first, int last);
 extern const RbacScope *rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo,
 												  int arg, bool or_all);
@@ -524,6 +524,7 @@ extern RbacRowState *rbac_row_state(RbacCheck *check, MemoryContext parent);
 extern RbacProtection *rbac_row_protection(RbacRowState *state, Oid relid);
 extern bool rbac_row_allows(RbacRowState *state, RbacProtection *form,
 							const RbacPermset *wanted, const RbacRow *row);
+extern bool rbac_row_is_visible(RbacRowState *state, RbacProtection *form, const RbacRow *row);
 extern bool rbac_row_in_parent(RbacRowState *state, RbacProtection *form,
 							   const RbacPermset *wanted, const int64 *org, const int64 *id);
 extern bool rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key,

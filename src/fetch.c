@@ -138,7 +138,7 @@ find_fetch(RbacProtection *form, int nkeys, const RbacColumn *keys)
 	fetch = MemoryContextAllocZero(form->context, sizeof(RbacFetch));
 	fetch->nkeys = nkeys;
 	memcpy(fetch->keys, keys, sizeof(RbacColumn) * nkeys);
-	if (form->plain)
+	if (form->plain && form->root == form->relid)
 		choose_index(form, fetch);
 	fetch->next = form->fetches;
 	form->fetches = fetch;

@@ -61,10 +61,11 @@ typedef struct GuardState
 	bool	   *place_nulls;
 	RbacCommandMark command;	/* in which it was approved */
 	bool		approved;
-	bool		inserted;		/* it is a new row, not a changed one */
+	bool		new_key;		/* it is a new row, or has another key */
 	bool		handed_over;	/* it has passed a SELECT policy */
 	MoveStep	move;
-	ItemPointerData moved;		/* the row that is being moved */
+	Oid			moved_from;		/* the row that is being moved: its table */
+	ItemPointerData moved;		/* and place there */
 	MemoryContext row_context;	/* of what places point to */
 	dlist_node	link;
 	MemoryContextCallback release;
@@ -227,7 +228,7 @@ static const char *
 held_elsewhere(const Change *change, int need)
 {
 	const RbacScope *scope = rbac_authz_scope(change->grants, &change->form->needs[need], NULL, 0, false,
-											  CurrentMemoryContext);
+											  true, CurrentMemoryContext);
 
 	return scope->org_wide || scope->nreach > 0 ? "It is held, but not on this row." : NULL;
 }
@@ -456,7 +457,7 @@ chat_rbac_handing_over(PG_FUNCTION_ARGS)
  *		new row against the SELECT policy.  Where a command makes no such check,
  *		a scan within it may ask instead.  So a row like it that the command's
  *		snapshot shows, which is all that a scan can find, is none that it made.
- *		To an INSERT any row with its key is like it: how alike they are is not
+ *		To a new key any row that has it is like it: how alike they are is not
  *		to be found out by trying.
  */
 Datum
@@ -469,7 +470,7 @@ chat_rbac_handed_over(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	form = rbac_row_protection(rbac_row_state(&state->check, state->query), state->root);
 	if (form == NULL || form->nplaces != state->nplaces ||
-		rbac_fetch_is_there(form, state->places, state->place_nulls, state->inserted))
+		rbac_fetch_is_there(form, state->places, state->place_nulls, state->new_key))
 		PG_RETURN_BOOL(false);
 	state->handed_over = true;
 	PG_RETURN_BOOL(true);
@@ -482,7 +483,7 @@ chat_rbac_handed_over(PG_FUNCTION_ARGS)
  * command, which has been approved as such?
  */
 static bool
-is_step_of_move(RbacCommand command, Relation rel, const RbacProtection *form,
+is_step_of_move(MemoryContext query, RbacCommand command, Relation rel, const RbacProtection *form,
 				HeapTuple tuple, const RbacRow *row)
 {
 	dlist_iter	iter;
@@ -494,11 +495,12 @@ is_step_of_move(RbacCommand command, Relation rel, const RbacProtection *form,
 		GuardState *state = dlist_container(GuardState, link, iter.cur);
 
 		if (state->move == MOVE_NONE || !state->approved || state->root != form->root ||
-			!rbac_command_is(&state->command))
+			state->query != query || !rbac_command_is(&state->command))
 			continue;
 		if (command == RBAC_DELETE)
 		{
-			if (state->move != MOVE_MAY_DELETE || !ItemPointerEquals(&state->moved, &tuple->t_self))
+			if (state->move != MOVE_MAY_DELETE || state->moved_from != RelationGetRelid(rel) ||
+				!ItemPointerEquals(&state->moved, &tuple->t_self))
 				continue;
 			state->move = MOVE_MAY_INSERT;
 			return true;
@@ -558,6 +560,17 @@ read_change(const TriggerData *trigdata, Change *change, RbacRow rows[2])
 	}
 }
 
+/* Does the change bring a key that was not there, as far as it knows? */
+static bool
+has_new_key(Relation rel, const Change *change)
+{
+	bool		result = change->old == NULL;
+
+	for (int i = 0; !result && i < change->form->nkeys; i++)
+		result = is_changed(rel, change->form->keys[i].attnum - 1, change->old, change->new);
+	return result;
+}
+
 static void
 decide(Relation rel, const Change *change)
 {
@@ -609,18 +622,24 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 						RelationGetRelationName(rel)),
 				 errhint("Protect it again, or drop trigger \"%s\".", trigdata->tg_trigger->tgname)));
 	read_change(trigdata, &change, rows);
-	moving = is_step_of_move(change.command, rel, change.form, trigdata->tg_trigtuple, &rows[0]);
+	moving = is_step_of_move(state->query, change.command, rel, change.form, trigdata->tg_trigtuple, &rows[0]);
 	if (!moving)
+	{
+		/* a statement that reads no column is not asked for the right to see */
+		if (change.old != NULL && change.form->plain && !rbac_row_is_visible(change.rows, change.form, change.old))
+			return PointerGetDatum(NULL);
 		decide(rel, &change);
+	}
 
 	if (change.command == RBAC_DELETE)
 		return PointerGetDatum(result);
 	approve(state, rel, change.form, change.new);
-	state->inserted = change.command == RBAC_INSERT && !moving;
+	state->new_key = !moving && has_new_key(rel, &change);
 	state->move = MOVE_NONE;
 	if (change.command == RBAC_UPDATE && rel->rd_rel->relispartition)
 	{
 		state->move = MOVE_MAY_DELETE;
+		state->moved_from = RelationGetRelid(rel);
 		state->moved = trigdata->tg_trigtuple->t_self;
 	}
 	return PointerGetDatum(result);

@@ -66,8 +66,8 @@ static RbacQuery link_spec = {
 	"SELECT t.r OPERATOR(pg_catalog.->>) 'table', t.r OPERATOR(pg_catalog.->>) 'row',"
 	" t.r OPERATOR(pg_catalog.->>) 'member', t.r OPERATOR(pg_catalog.->>) 'org',"
 	" t.r OPERATOR(pg_catalog.#>>) '{linked,table}', t.r OPERATOR(pg_catalog.#>>) '{linked,column}',"
-	" t.r OPERATOR(pg_catalog.#>>) '{linked,org}'"
-	" FROM (SELECT p.spec OPERATOR(pg_catalog.->) 'relations' OPERATOR(pg_catalog.->) $2 AS r"
+	" t.r OPERATOR(pg_catalog.#>>) '{linked,org}', t.tables"
+	" FROM (SELECT p.linked OPERATOR(pg_catalog.||) p.link_tables AS tables, p.spec OPERATOR(pg_catalog.->) 'relations' OPERATOR(pg_catalog.->) $2 AS r"
 	"  FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) $1) AS t"
 	" WHERE t.r IS NOT NULL",
 	2, {OIDOID, TEXTOID}, NULL
@@ -89,6 +89,27 @@ named_table(const char *name, const LinkKey *key)
 						name, key->relation, get_rel_name(key->relid)),
 				 errhint("Call chat_rbac.protect() again with the table's new name.")));
 	return relid;
+}
+
+/* Is the table among those of the result's regclass[]?  A name may have come to mean another one. */
+static bool
+is_known(Oid relid, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+	Datum	   *tables;
+	int			ntables;
+
+	if (isnull)
+		return false;
+	deconstruct_array(DatumGetArrayTypeP(value), REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT,
+					  &tables, NULL, &ntables);
+	for (int i = 0; i < ntables; i++)
+	{
+		if (DatumGetObjectId(tables[i]) == relid)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -126,6 +147,13 @@ link_query(LinkPlan *plan)
 						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						 errmsg("the owner of table \"%s\" does not own link table \"%s\"",
 								get_rel_name(plan->key.relid), get_rel_name(relid))));
+			if (!is_known(relid, 8))
+				ereport(ERROR,
+						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						 errmsg("table %s is not the one that relation \"%s\" of protected table \"%s\" was made for",
+								table, plan->key.relation, get_rel_name(plan->key.relid)),
+						 errhint("Call chat_rbac.protect() again.")));
+
 			old = MemoryContextSwitchTo(context);
 			initStringInfo(&buf);
 			appendStringInfo(&buf, "SELECT DISTINCT l.%s::pg_catalog.int8 FROM %s AS l WHERE l.%s IS NOT NULL",

@@ -9,7 +9,8 @@
  * that of the table it belongs to, and for a table that inherits from another.
  *
  * Memory: a form has a context of its own.  A relcache invalidation of the
- * relation, or of the table whose specification it is, marks it stale; the
+ * relation, of the table whose specification it is, or of its parent marks it
+ * stale, and so does a schema's new name; the
  * next get makes another one.  Who uses a form over anything that may process
  * invalidations pins it, and holds a lock on its table, so that nobody changes
  * what it says meanwhile.
@@ -496,8 +497,7 @@ compile_form(Relation rel, MemoryContext context)
 	}
 	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->org = find_column(rel, rbac_catalog_text(0, 3));
-	/* what others put on a partition itself is not looked at */
-	form->plain = result_is_true(0, 9) && form->root == form->relid;
+	form->plain = result_is_true(0, 9);
 	compile_view(form, rbac_catalog_text(0, 8));
 	if (rbac_catalog_text(0, 5) != NULL)
 		compile_parent(form, rel, &scope);
@@ -590,7 +590,8 @@ note_relcache_inval(Datum arg, Oid relid)
 	hash_seq_init(&status, forms);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
-		if (relid == InvalidOid || relid == entry->form->relid || relid == entry->form->root)
+		if (relid == InvalidOid || relid == entry->form->relid || relid == entry->form->root ||
+			relid == entry->form->parent)
 			entry->form->valid = false;
 	}
 }
@@ -645,13 +646,17 @@ rbac_protection_pin(Oid relid)
 	generation = rbac_inval_accept();
 	rel = try_relation_open(relid, NoLock);
 	if (rel == NULL)
+	{
+		UnlockRelationOid(relid, AccessShareLock);
 		return NULL;
+	}
 	free_stale_forms();
 	context = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac protection", ALLOCSET_SMALL_SIZES);
 	form = compile_form(rel, context);
 	relation_close(rel, NoLock);
 	if (form == NULL)
 	{
+		UnlockRelationOid(relid, AccessShareLock);
 		MemoryContextDelete(context);
 		return NULL;
 	}

@@ -226,7 +226,7 @@ make_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 		 */
 		bool		or_all = form->nunits == 0 && relation != NULL && relation->personal;
 		const RbacScope *scope = rbac_authz_scope(grants, &binding->wanted, name, strlen(name),
-												  or_all, state->context);
+												  or_all, true, state->context);
 
 		binding->scopes[s] = scope;
 		binding->nowhere &= !scope->org_wide && scope->nreach == 0;
@@ -368,8 +368,6 @@ holds_by_relation(RbacRowState *state, const Binding *binding, int r, const Rbac
 
 /* ---- visible rows ---- */
 
-static bool row_is_visible(RbacRowState *state, RbacProtection *form, const RbacRow *row);
-
 /* Of the rows with these key values those that who asks may see, in the current context. */
 static RbacRow *
 visible_rows(RbacRowState *state, RbacProtection *form, int nkeys, const RbacColumn *keys,
@@ -381,7 +379,7 @@ visible_rows(RbacRowState *state, RbacProtection *form, int nkeys, const RbacCol
 
 	for (int i = 0; !judged && i < *nrows; i++)
 	{
-		if (row_is_visible(state, form, &rows[i]))
+		if (rbac_row_is_visible(state, form, &rows[i]))
 			rows[nvisible++] = rows[i];
 	}
 	if (!judged)
@@ -505,7 +503,7 @@ passes_parent_test(void *arg, const RbacRow *row)
 {
 	ParentTest *test = (ParentTest *) arg;
 
-	return (!test->above->plain || row_is_visible(test->state, test->above, row)) &&
+	return (!test->above->plain || rbac_row_is_visible(test->state, test->above, row)) &&
 		(test->wanted->size == 0 || rbac_row_allows(test->state, test->above, test->wanted, row));
 }
 
@@ -633,8 +631,8 @@ rbac_row_allows(RbacRowState *state, RbacProtection *form, const RbacPermset *wa
 }
 
 /* What the SELECT policies of a table say that has just those of protect(). */
-static bool
-row_is_visible(RbacRowState *state, RbacProtection *form, const RbacRow *row)
+bool
+rbac_row_is_visible(RbacRowState *state, RbacProtection *form, const RbacRow *row)
 {
 	return rbac_row_allows(state, form, form->view.size > 0 ? &form->view : NULL, row);
 }

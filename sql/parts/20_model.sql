@@ -112,12 +112,14 @@ CREATE TABLE chat_rbac.protection (
 	spec		jsonb NOT NULL,
 	parent		regclass,
 	linked		regclass[] NOT NULL DEFAULT '{}',
+	link_tables	regclass[] NOT NULL DEFAULT '{}',
 	policies	text
 );
 COMMENT ON TABLE chat_rbac.protection IS 'Which tables are protected and how; written by protect() and unprotect().';
 COMMENT ON COLUMN chat_rbac.protection.spec IS 'The specification, completed.';
 COMMENT ON COLUMN chat_rbac.protection.parent IS 'The table of "parent", which may be renamed.';
 COMMENT ON COLUMN chat_rbac.protection.linked IS 'The tables of "linked" relations.';
+COMMENT ON COLUMN chat_rbac.protection.link_tables IS 'The tables of relations with a "table". A name in the specification that has come to mean another table is refused.';
 COMMENT ON COLUMN chat_rbac.protection.policies IS 'policy_digest() of what protect() made: where the table''s policies are still these, rows need not be read under them.';
 
 CREATE TABLE chat_rbac.cache_proxy ();

@@ -29,4 +29,5 @@ CREATE FUNCTION chat_rbac.cache_stats(
 	OUT evictions bigint, OUT generation bigint)
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 10
 AS 'MODULE_PATHNAME', 'chat_rbac_cache_stats';
+REVOKE ALL ON FUNCTION chat_rbac.cache_stats() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.cache_stats() IS 'This session''s cache of compiled grants: identities and bytes held; answers found, made, pushed out; invalidations seen, plus one.';

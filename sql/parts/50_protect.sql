@@ -411,6 +411,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION chat_rbac.spec_linked(jsonb) IS 'Internal to protect(): the tables of "linked" relations in a checked specification.';
 
+CREATE FUNCTION chat_rbac.spec_link_tables(spec jsonb) RETURNS regclass[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT coalesce(array_agg(DISTINCT (r.value ->> 'table')::regclass), '{}')
+	FROM jsonb_each(spec -> 'relations') AS r
+	WHERE r.value ? 'table';
+END;
+COMMENT ON FUNCTION chat_rbac.spec_link_tables(jsonb) IS 'Internal to protect(): the link tables in a checked specification.';
+
 CREATE FUNCTION chat_rbac.spec_leads_back(relation regclass, spec jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -278,10 +278,10 @@ BEGIN
 
 	checked := chat_rbac.spec_check(relation, spec);
 	DELETE FROM chat_rbac.protection p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation);
-	INSERT INTO chat_rbac.protection AS p (relation, spec, parent, linked)
-	VALUES (protect.relation, checked, (checked #>> '{parent,table}')::regclass, chat_rbac.spec_linked(checked))
+	INSERT INTO chat_rbac.protection AS p (relation, spec, parent, linked, link_tables)
+	VALUES (protect.relation, checked, (checked #>> '{parent,table}')::regclass, chat_rbac.spec_linked(checked), chat_rbac.spec_link_tables(checked))
 	ON CONFLICT ON CONSTRAINT protection_pkey
-		DO UPDATE SET spec = EXCLUDED.spec, parent = EXCLUDED.parent, linked = EXCLUDED.linked;
+		DO UPDATE SET spec = EXCLUDED.spec, parent = EXCLUDED.parent, linked = EXCLUDED.linked, link_tables = EXCLUDED.link_tables;
 	PERFORM chat_rbac.guard_part(part) FROM chat_rbac.parts_of(relation) AS part;
 	PERFORM chat_rbac.make_policies(relation, checked);
 

@@ -57,6 +57,8 @@ CREATE INDEX ON %1$I.conversation (org_id, inbox_id);
 CREATE INDEX ON %1$I.conversation (org_id, assignee_id);
 CREATE INDEX ON %1$I.conversation (org_id, customer_id);
 CREATE INDEX ON %1$I.conversation (org_id, last_message_at);
+CREATE TRIGGER visible_customer BEFORE INSERT OR UPDATE OF customer_id ON %1$I.conversation
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.inbox_visible_customer();
 COMMENT ON TABLE %1$I.conversation IS 'A chat with a customer.';
 COMMENT ON COLUMN %1$I.conversation.inbox_id IS 'Where it came in: key of a unit of kind "inbox".';
 COMMENT ON COLUMN %1$I.conversation.team_id IS 'Key of a unit of kind "team"; NULL: not routed yet.';
@@ -431,6 +433,25 @@ BEGIN ATOMIC
 	) AS v (tab, spec);
 END;
 COMMENT ON FUNCTION chat_rbac.inbox_specs(name) IS 'The specifications by which create_inbox() protects its tables in a schema; a start for an application''s own.';
+
+CREATE FUNCTION chat_rbac.inbox_visible_customer() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	visible boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM %I.customer WHERE org_id = $1 AND id = $2)', TG_TABLE_SCHEMA)
+		INTO visible USING NEW.org_id, NEW.customer_id;
+	/* who may do neither is told so by the guard, which fires after this */
+	IF NOT visible AND (chat_rbac.can('conversation.start') OR chat_rbac.can('conversation.create') OR chat_rbac.can('customer.merge')) THEN
+		RAISE EXCEPTION 'customer % is not there, or not to be seen', NEW.customer_id
+			USING ERRCODE = 'foreign_key_violation', DETAIL = 'Who sees a conversation sees its customer.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.inbox_visible_customer() IS 'Trigger of a conversation: nobody comes to see a customer by starting a conversation with it (SQLSTATE 23503).';
 
 CREATE FUNCTION chat_rbac.inbox_four_eyes() RETURNS trigger
 LANGUAGE plpgsql VOLATILE

@@ -26,6 +26,33 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.guard_new_parts() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.guard_new_parts() IS 'Event trigger: a partition or child that a protected table gets is closed in the same command, whoever makes it.';
 
+CREATE FUNCTION chat_rbac.refuse_triggers() RETURNS event_trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	tab regclass;
+BEGIN
+	/* for PostgreSQL the privilege TRIGGER is enough, which GRANT ALL gives; here it would be enough to take the guard off */
+	FOR tab IN
+		WITH RECURSIVE up (tab, relid) AS (
+			SELECT t.tgrelid, t.tgrelid FROM pg_event_trigger_ddl_commands() AS d JOIN pg_trigger t ON t.oid = d.objid
+			WHERE d.classid = 'pg_trigger'::regclass AND NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = t.tgrelid), 'USAGE')
+			UNION
+			SELECT up.tab, i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.relid)
+		SELECT up.tab FROM up JOIN pg_policy p ON p.polrelid = up.relid AND p.polname = 'chat_rbac_select' LOOP
+		RAISE EXCEPTION 'must be owner of protected table % to create a trigger on it', tab USING ERRCODE = 'insufficient_privilege';
+	END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.refuse_triggers() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.refuse_triggers() IS 'Event trigger: only the owner of a protected table makes triggers on it (SQLSTATE 42501), whoever holds the privilege TRIGGER.';
+
+CREATE EVENT TRIGGER chat_rbac_triggers ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER')
+	EXECUTE FUNCTION chat_rbac.refuse_triggers();
+ALTER EVENT TRIGGER chat_rbac_triggers ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER chat_rbac_triggers IS 'Only owners make triggers on protected tables.';
+
 CREATE EVENT TRIGGER chat_rbac_new_parts ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
 	EXECUTE FUNCTION chat_rbac.guard_new_parts();
 ALTER EVENT TRIGGER chat_rbac_new_parts ENABLE ALWAYS;

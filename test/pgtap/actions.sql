@@ -654,7 +654,7 @@ CREATE TABLE model.row_before (rid bigint, content jsonb);
 
 -- One statement: what the model expects of it, and what comes of it.
 -- kind: insert; update, delete (of rows that are named); update all, delete all
--- (without WHERE and RETURNING: nothing is read, so no right to see is needed)
+-- (without WHERE and RETURNING: nothing is read, and still only what is to be seen is touched)
 CREATE FUNCTION model.attempt_differences(o bigint, m bigint, t text, kind text, seed text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     cmd text := split_part(kind, ' ', 1);
@@ -731,7 +731,7 @@ BEGIN
         stays := NOT has_org OR x_new ->> 'org_id' = o::text;
         seen_wanted := CASE WHEN row.visible THEN rids ELSE '{}' END;
     ELSE
-        SELECT coalesce(array_agg(x.rid) FILTER (WHERE model.has_any(x.held, named) AND (x.visible OR NOT reads)), '{}'),
+        SELECT coalesce(array_agg(x.rid) FILTER (WHERE model.has_any(x.held, named) AND x.visible), '{}'),
                coalesce(array_agg(x.rid ORDER BY x.rid) FILTER (WHERE x.visible), '{}')
           INTO reach, seen_before FROM model.on_row x WHERE x.rid = ANY (rids);
         seen_wanted := ARRAY(SELECT v FROM unnest(seen_before) v EXCEPT SELECT v FROM unnest(reach) v);
@@ -808,7 +808,7 @@ BEGIN
             IF NOT missing && '{old any,new any}' OR EXISTS (SELECT FROM regexp_matches(asked, '"([a-z_]+[.][a-z_]+)"', 'g') p WHERE p[1] <> ALL (named)) THEN
                 RETURN NEXT format('%s: says %s, missing are %s', short, asked, missing);
             END IF;
-        ELSIF asked ~ '^only the table's owner may ' AND (CASE cmd WHEN 'update' THEN 'null ' || substring(asked FROM 'change column "(.*)" of table ') = ANY (missing) ELSE missing::text ~ '"null ' END) THEN
+        ELSIF asked ~ '^only the table''s owner may ' AND (CASE cmd WHEN 'update' THEN 'null ' || substring(asked FROM 'change column "(.*)" of table ') = ANY (missing) ELSE missing::text ~ '"null ' END) THEN
             INSERT INTO model.tally VALUES (format('refused: %s, null', cmd), 1);
         ELSIF asked ~ '^no rule allows to ' AND (CASE cmd WHEN 'update' THEN 'none ' || substring(asked FROM 'change column "(.*)" of table ') = ANY (missing) ELSE missing::text ~ '"none ' END) THEN
             INSERT INTO model.tally VALUES (format('refused: %s, none', cmd), 1);

@@ -560,7 +560,7 @@ BEGIN
         FOREACH command IN ARRAY '{UPDATE,UPDATE WHERE,DELETE,DELETE WHERE}'::text[] LOOP
             CONTINUE WHEN model.dice(6, command, t || what) > 0;
             wanted := ARRAY(SELECT r FROM model.rows(t, o, m, CASE WHEN command ~ '^UPDATE' THEN 'edit' ELSE 'delete' END) r
-                             WHERE command !~ 'WHERE' OR r IN (SELECT v.rid FROM model.visible v) ORDER BY 1);
+                             WHERE r IN (SELECT v.rid FROM model.visible v) ORDER BY 1);	-- also where the statement reads no column
             BEGIN
                 PERFORM model.enter(o, m, active_roles);
                 EXECUTE format(CASE command WHEN 'UPDATE' THEN 'UPDATE inbox.%I SET mark = 1' WHEN 'UPDATE WHERE' THEN 'UPDATE inbox.%I SET mark = 1 WHERE rid > 0'
