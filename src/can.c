@@ -149,7 +149,8 @@ check_key(const RbacProtection *form, int nvalues)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("a row of table \"%s\" is not told by %d values", get_rel_name(form->relid), nvalues),
-			 errdetail("Beside the org, its primary key is (%s).", names.data)));
+			 form->nkeys > 0 ? errdetail("Beside the org, its primary key is (%s).", names.data) :
+			 errdetail("Its primary key is the org alone.")));
 }
 
 /*
