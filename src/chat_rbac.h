@@ -341,6 +341,7 @@ typedef struct RbacProtection
 	RbacPermset view;			/* needed to see a row; empty for some
 								 * children */
 	bool		plain;			/* nobody else's policy has a say in that */
+	bool		only_ours;		/* nobody else's lets rows through */
 	int			nactions;
 	RbacAction *actions;
 	Bitmapset  *ruled[RBAC_NCOMMANDS];	/* columns that have rules */

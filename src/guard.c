@@ -53,7 +53,8 @@ typedef struct GuardState
 {
 	RbacCheck	check;
 	MemoryContext query;		/* of the query that it is part of */
-	bool		bypassed;
+	bool		bypassed;		/* by a role that is above policies */
+	bool		in_cascade;		/* of a foreign key, perhaps */
 	Oid			root;
 	int			nplaces;
 	Oid		   *place_types;
@@ -63,6 +64,8 @@ typedef struct GuardState
 	bool		approved;
 	bool		new_key;		/* it is a new row, or has another key */
 	bool		handed_over;	/* it has passed a SELECT policy */
+	bool		presence_known; /* whether a row like it is there: */
+	bool		is_there;
 	MoveStep	move;
 	Oid			moved_from;		/* the row that is being moved: its table */
 	ItemPointerData moved;		/* and place there */
@@ -82,7 +85,7 @@ forget_state(void *arg)
 }
 
 static GuardState *
-guard_state(FmgrInfo *flinfo, Relation rel)
+guard_state(FmgrInfo *flinfo)
 {
 	GuardState *state = (GuardState *) flinfo->fn_extra;
 
@@ -98,12 +101,8 @@ guard_state(FmgrInfo *flinfo, Relation rel)
 		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &state->release);
 		dlist_push_head(&running, &state->link);
 
-		/*
-		 * as for policies: superusers, BYPASSRLS, and the owner in a foreign
-		 * key's own query
-		 */
-		state->bypassed = has_bypassrls_privilege(GetUserId()) ||
-			(InNoForceRLSOperation() && rbac_is_owner(RelationGetRelid(rel), GetUserId()));
+		state->bypassed = has_bypassrls_privilege(GetUserId());
+		state->in_cascade = InNoForceRLSOperation();
 	}
 	return state;
 }
@@ -366,6 +365,7 @@ approve(GuardState *state, Relation rel, const RbacProtection *form, const RbacR
 	MemoryContextSwitchTo(old);
 	state->command = rbac_command_now();
 	state->handed_over = false;
+	state->presence_known = false;
 	state->approved = true;
 	dlist_move_head(&running, &state->link);
 }
@@ -464,13 +464,19 @@ Datum
 chat_rbac_handed_over(PG_FUNCTION_ARGS)
 {
 	GuardState *state = approved_row(fcinfo);
-	RbacProtection *form;
 
-	if (state == NULL || state->handed_over || !is_approved_row(fcinfo, state))
+	if (state == NULL || state->handed_over)
 		PG_RETURN_BOOL(false);
-	form = rbac_row_protection(rbac_row_state(&state->check, state->query), state->root);
-	if (form == NULL || form->nplaces != state->nplaces ||
-		rbac_fetch_is_there(form, state->places, state->place_nulls, state->new_key))
+	if (!state->presence_known)
+	{
+		RbacProtection *form = rbac_row_protection(rbac_row_state(&state->check, state->query), state->root);
+
+		/* whatever row asks: that this was looked for tells nothing of it */
+		state->is_there = form == NULL || form->nplaces != state->nplaces ||
+			rbac_fetch_is_there(form, state->places, state->place_nulls, state->new_key);
+		state->presence_known = true;
+	}
+	if (state->is_there || !is_approved_row(fcinfo, state))
 		PG_RETURN_BOOL(false);
 	state->handed_over = true;
 	PG_RETURN_BOOL(true);
@@ -607,7 +613,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" must be fired before a change, for each row", "chat_rbac.guard")));
 	rel = trigdata->tg_relation;
 	result = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
-	state = guard_state(fcinfo->flinfo, rel);
+	state = guard_state(fcinfo->flinfo);
 	if (state->bypassed)
 		return PointerGetDatum(result);
 
@@ -621,12 +627,15 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 				 errmsg("table \"%s\" has chat_rbac's guard, but no specification",
 						RelationGetRelationName(rel)),
 				 errhint("Protect it again, or drop trigger \"%s\".", trigdata->tg_trigger->tgname)));
+	/* past policies, as the owner: no query but a foreign key's own is that */
+	if (state->in_cascade && rbac_is_owner(change.form->root, GetUserId()))
+		return PointerGetDatum(result);
 	read_change(trigdata, &change, rows);
 	moving = is_step_of_move(state->query, change.command, rel, change.form, trigdata->tg_trigtuple, &rows[0]);
 	if (!moving)
 	{
 		/* a statement that reads no column is not asked for the right to see */
-		if (change.old != NULL && change.form->plain && !rbac_row_is_visible(change.rows, change.form, change.old))
+		if (change.old != NULL && change.form->only_ours && !rbac_row_is_visible(change.rows, change.form, change.old))
 			return PointerGetDatum(NULL);
 		decide(rel, &change);
 	}
@@ -634,7 +643,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 	if (change.command == RBAC_DELETE)
 		return PointerGetDatum(result);
 	approve(state, rel, change.form, change.new);
-	state->new_key = !moving && has_new_key(rel, &change);
+	state->new_key = has_new_key(rel, &change);
 	state->move = MOVE_NONE;
 	if (change.command == RBAC_UPDATE && rel->rd_rel->relispartition)
 	{

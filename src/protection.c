@@ -55,7 +55,10 @@ static RbacQuery head_query = {
 	"SELECT p.relation, p.spec OPERATOR(pg_catalog.->>) 'resource', p.spec OPERATOR(pg_catalog.->>) 'org',"
 	" p.parent, p.spec OPERATOR(pg_catalog.#>>) '{parent,column}', p.spec OPERATOR(pg_catalog.#>>) '{parent,key}',"
 	" p.spec OPERATOR(pg_catalog.#>>) '{parent,org}', p.spec OPERATOR(pg_catalog.->>) 'view',"
-	" p.policies OPERATOR(pg_catalog.=) chat_rbac.policy_digest(p.relation)"
+	" p.policies OPERATOR(pg_catalog.=) chat_rbac.policy_digest(p.relation),"
+	" NOT EXISTS (SELECT FROM pg_catalog.pg_policy l WHERE l.polrelid OPERATOR(pg_catalog.=) p.relation"
+	"  AND l.polpermissive AND l.polcmd OPERATOR(pg_catalog.<>) ALL ('{a,w,d}')"
+	"  AND NOT pg_catalog.starts_with(l.polname, 'chat_rbac_'))"
 	" FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) ANY ("
 	"  WITH RECURSIVE up(relid) AS (SELECT $1 UNION SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i"
 	"   ON i.inhrelid OPERATOR(pg_catalog.=) up.relid) SELECT up.relid FROM up)",
@@ -453,7 +456,8 @@ compile_parent(RbacProtection *form, Relation rel, const RbacCatalogScope *scope
 	form->parent_key = find_column(above, key);
 	form->parent_org = find_column(above, org);
 	relation_close(above, AccessShareLock);
-	if (org == NULL)
+	/* a foreign key says nothing of the rows of inheritance children */
+	if (org == NULL || (rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rel->relhassubclass))
 		return;
 	pairs[0] = CStringGetTextDatum(psprintf("%s>%s", column, key));
 	pairs[1] = CStringGetTextDatum(psprintf("%s>%s", own_org, org));
@@ -498,6 +502,7 @@ compile_form(Relation rel, MemoryContext context)
 	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->org = find_column(rel, rbac_catalog_text(0, 3));
 	form->plain = result_is_true(0, 9);
+	form->only_ours = result_is_true(0, 10);
 	compile_view(form, rbac_catalog_text(0, 8));
 	if (rbac_catalog_text(0, 5) != NULL)
 		compile_parent(form, rel, &scope);

@@ -106,7 +106,7 @@ struct RbacRowState
 	MemoryContextCallback release;
 	PinnedForm *forms;
 	Binding    *bindings;
-	int			nbindings;
+	int			nbindings;		/* and parent_sets */
 	LinkSet    *links;
 	ParentSet  *parent_sets;
 	parents_hash *parents;
@@ -487,6 +487,7 @@ find_parent_set(RbacRowState *state, RbacProtection *form, const RbacPermset *wa
 	set->read_at = LOOKUPS_FIRST;
 	set->next = state->parent_sets;
 	state->parent_sets = set;
+	state->nbindings++;
 	return set;
 }
 

@@ -158,9 +158,9 @@ BEGIN ATOMIC
 		SELECT relation::oid
 		UNION
 		SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.relid)
-	SELECT relid::regclass FROM tree;
+	SELECT c.oid::regclass FROM tree JOIN pg_class c ON c.oid = tree.relid WHERE c.relkind IN ('r', 'p');
 END;
-COMMENT ON FUNCTION chat_rbac.parts_of(regclass) IS 'Internal to protect(): a table with its partitions and those that inherit from it, at all levels.';
+COMMENT ON FUNCTION chat_rbac.parts_of(regclass) IS 'Internal to protect(): a table with its partitions and those that inherit from it, at all levels. Not foreign tables: PostgreSQL knows no policies on them.';
 
 CREATE FUNCTION chat_rbac.guard_part(part regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -53,7 +53,7 @@ CREATE EVENT TRIGGER chat_rbac_triggers ON ddl_command_end WHEN TAG IN ('CREATE 
 ALTER EVENT TRIGGER chat_rbac_triggers ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER chat_rbac_triggers IS 'Only owners make triggers on protected tables.';
 
-CREATE EVENT TRIGGER chat_rbac_new_parts ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE')
+CREATE EVENT TRIGGER chat_rbac_new_parts ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'CREATE SCHEMA', 'ALTER TABLE')
 	EXECUTE FUNCTION chat_rbac.guard_new_parts();
 ALTER EVENT TRIGGER chat_rbac_new_parts ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER chat_rbac_new_parts IS 'Closes partitions and children that a protected table gets.';

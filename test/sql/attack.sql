@@ -80,6 +80,15 @@ RESET ROLE;
 SELECT id, subject FROM regress_inbox.chat ORDER BY id;
 INSERT INTO regress_inbox.chat VALUES (1, 3, 20, 8, 'hidden');
 
+-- also where somebody else's policy narrows what is visible
+CREATE POLICY narrow ON regress_inbox.chat AS RESTRICTIVE FOR SELECT USING (true);
+CALL regress_attack.be(8);
+UPDATE regress_inbox.chat SET subject = 'x';
+RESET ROLE;
+DROP POLICY narrow ON regress_inbox.chat;
+SELECT id, subject FROM regress_inbox.chat ORDER BY id;
+UPDATE regress_inbox.chat SET subject = 'hidden' WHERE id = 3;
+
 -- Guesses: a new key tells no more than that it is taken
 UPDATE chat_rbac.role SET permissions = permissions OPERATOR(chat_rbac.|) '{conversation.edit@own, conversation.view@own}' WHERE name = 'Agent';
 CALL regress_attack.be(6);
@@ -104,6 +113,12 @@ GRANT ALL ON regress_inbox.part, regress_inbox.part_10 TO regress_chat_rbac_app;
 SELECT chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Sales') \g /dev/null
 CALL regress_attack.be(6);
 WITH u AS (UPDATE regress_inbox.part SET subject = subject || '!' WHERE id = 1 RETURNING id) DELETE FROM regress_inbox.part USING u WHERE part.id = 2; -- fail
+RESET ROLE;
+INSERT INTO regress_inbox.part VALUES (1, 5, 20, 8, 'hidden');
+UPDATE chat_rbac.role SET permissions = '{conversation.view@own, conversation.edit@own}' WHERE name = 'Agent';
+CALL regress_attack.be(6);
+UPDATE regress_inbox.part SET id = 5, team_id = 20, assignee_id = 8 WHERE id = 1; -- fail
+UPDATE regress_inbox.part SET id = 5, team_id = 20, assignee_id = 7 WHERE id = 1; -- fail
 SELECT chat_rbac.can('conversation.edit', 'regress_inbox.part_10', 10, 1); -- fail
 SELECT chat_rbac.can('conversation.edit', 'regress_inbox.part', 10, 1);
 RESET ROLE;

@@ -38,6 +38,9 @@ CREATE TABLE regress_parts.chat_2_high (body text, gone int, id bigint NOT NULL,
 ALTER TABLE regress_parts.chat_2_high DROP COLUMN gone;
 ALTER TABLE regress_parts.chat_2 ATTACH PARTITION regress_parts.chat_2_high FOR VALUES FROM (100) TO (200);
 RESET ROLE;
+CREATE SCHEMA regress_parts_too CREATE TABLE regress_parts_too.chat_3 PARTITION OF regress_parts.chat FOR VALUES IN (3);
+SELECT relrowsecurity FROM pg_class WHERE oid = 'regress_parts_too.chat_3'::regclass;
+DROP SCHEMA regress_parts_too CASCADE;
 GRANT ALL ON ALL TABLES IN SCHEMA regress_parts TO regress_chat_rbac_app;
 SELECT relname, relrowsecurity, relforcerowsecurity,
 	(SELECT string_agg(format('%s %s', tgname, tgenabled), ', ' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = c.oid AND tgname ~ 'chat_rbac') AS triggers
