@@ -280,9 +280,12 @@ chat_rbac_page_actions(PG_FUNCTION_ARGS)
 		bool		nulls[3] = {form->nkeys != 1, false, false};
 
 		CHECK_FOR_INTERRUPTS();
+		/* what is remembered of the rows before may have become too much */
+		state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
+		form = protected_table(state, PG_GETARG_OID(0));
 		row[0] = Int64GetDatum(values[i]);
 		row[1] = rbac_compile_array(&values[i], form->nkeys);
-		row[2] = actions_of_row(rbac_row_state(check, fcinfo->flinfo->fn_mcxt), form, items, nitems, &values[i]);
+		row[2] = actions_of_row(state, form, items, nitems, &values[i]);
 		tuplestore_putvalues(result->setResult, result->setDesc, row, nulls);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(per_key);
