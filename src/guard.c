@@ -45,6 +45,16 @@ typedef enum MoveStep
 	MOVE_MAY_INSERT				/* and the row was deleted by it */
 } MoveStep;
 
+/* The value of a column that tells a row and its place. */
+typedef struct Place
+{
+	Oid			type;
+	int16		len;
+	bool		byval;
+	bool		isnull;
+	Datum		value;
+} Place;
+
 /*
  * One trigger's execution: all rows of one relation in one query.  The check
  * comes first, because fn_extra is that to authz.c.
@@ -57,9 +67,7 @@ typedef struct GuardState
 	bool		in_cascade;		/* of a foreign key, perhaps */
 	Oid			root;
 	int			nplaces;
-	Oid		   *place_types;
-	Datum	   *places;			/* of the approved row */
-	bool	   *place_nulls;
+	Place	   *places;			/* of the approved row */
 	RbacCommandMark command;	/* in which it was approved */
 	bool		approved;
 	bool		new_key;		/* it is a new row, or has another key */
@@ -69,7 +77,8 @@ typedef struct GuardState
 	MoveStep	move;
 	Oid			moved_from;		/* the row that is being moved: its table */
 	ItemPointerData moved;		/* and place there */
-	MemoryContext row_context;	/* of what places point to */
+	MemoryContext row_context;	/* of what places point to, */
+	bool		copied;			/* if any does */
 	dlist_node	link;
 	MemoryContextCallback release;
 } GuardState;
@@ -116,14 +125,19 @@ guard_state(FmgrInfo *flinfo)
 static bool
 same_value(Form_pg_attribute attr, Datum a, Datum b)
 {
-	if (attr->attbyval)
-		return datumIsEqual(a, b, true, attr->attlen);
 	if (a == b)
 		return true;
-	if (attr->attlen == -1 &&
-		VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(a)) && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(b)) &&
-		memcmp(DatumGetPointer(a), DatumGetPointer(b), VARSIZE_EXTERNAL(DatumGetPointer(a))) == 0)
-		return true;
+	if (attr->attbyval)
+		return false;
+	if (attr->attlen == -1)
+	{
+		const char *p = DatumGetPointer(a);
+		const char *q = DatumGetPointer(b);
+
+		if (VARSIZE_ANY(p) == VARSIZE_ANY(q) && !VARATT_IS_EXTERNAL_INDIRECT(p) && !VARATT_IS_EXTERNAL_EXPANDED(p) &&
+			memcmp(p, q, VARSIZE_ANY(p)) == 0)
+			return true;
+	}
 	return datum_image_eq(a, b, attr->attbyval, attr->attlen);
 }
 
@@ -346,23 +360,31 @@ approve(GuardState *state, Relation rel, const RbacProtection *form, const RbacR
 	MemoryContext old = MemoryContextSwitchTo(state->row_context);
 
 	state->approved = false;
-	MemoryContextReset(state->row_context);
-	state->root = form->root;
-	state->nplaces = form->nplaces;
-	state->place_types = palloc(sizeof(Oid) * form->nplaces);
-	state->places = palloc(sizeof(Datum) * form->nplaces);
-	state->place_nulls = palloc(sizeof(bool) * form->nplaces);
+	if (state->nplaces != form->nplaces)
+	{
+		state->places = MemoryContextAllocZero(state->query, sizeof(Place) * form->nplaces);
+		state->nplaces = form->nplaces;
+	}
+	if (state->copied)
+		MemoryContextReset(state->row_context);
+	state->copied = false;
 	for (int i = 0; i < form->nplaces; i++)
 	{
 		int			at = form->places[i] - 1;
 		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), at);
+		Place	   *place = &state->places[i];
 
-		state->place_types[i] = attr->atttypid;
-		state->place_nulls[i] = row->nulls[at];
-		if (!row->nulls[at])
-			state->places[i] = datumCopy(row->values[at], attr->attbyval, attr->attlen);
+		place->type = attr->atttypid;
+		place->len = attr->attlen;
+		place->byval = attr->attbyval;
+		place->isnull = row->nulls[at];
+		if (place->isnull)
+			continue;
+		place->value = datumCopy(row->values[at], attr->attbyval, attr->attlen);
+		state->copied |= !attr->attbyval;
 	}
 	MemoryContextSwitchTo(old);
+	state->root = form->root;
 	state->command = rbac_command_now();
 	state->handed_over = false;
 	state->presence_known = false;
@@ -396,28 +418,46 @@ approved_row(FunctionCallInfo fcinfo)
 	return NULL;
 }
 
+static bool
+same_place(const Place *place, Datum value, bool isnull)
+{
+	if (place->isnull || isnull)
+		return place->isnull && isnull;
+	if (place->byval)
+		return place->value == value;
+	return datum_image_eq(place->value, value, place->byval, place->len);
+}
+
+/* The types of a call's arguments from the second on, which anybody may choose; kept for the call site. */
+static const Oid *
+argument_types(FunctionCallInfo fcinfo)
+{
+	FmgrInfo   *flinfo = fcinfo->flinfo;
+
+	if (flinfo->fn_extra == NULL)
+	{
+		Oid		   *types = MemoryContextAlloc(flinfo->fn_mcxt, sizeof(Oid) * PG_NARGS());
+
+		for (int i = 1; i < PG_NARGS(); i++)
+			types[i - 1] = get_fn_expr_argtype(flinfo, i);
+		flinfo->fn_extra = types;
+	}
+	return (const Oid *) flinfo->fn_extra;
+}
+
 /* Do the arguments from the second on, as policies pass them, tell the approved row? */
 static bool
 is_approved_row(FunctionCallInfo fcinfo, const GuardState *state)
 {
+	const Oid  *types;
+
 	if (PG_NARGS() - 1 != state->nplaces || get_fn_expr_variadic(fcinfo->flinfo))
 		return false;
+	types = argument_types(fcinfo);
 	for (int i = 0; i < state->nplaces; i++)
 	{
-		int16		len;
-		bool		byval;
-
-		/* anybody may call this with anything */
-		if (get_fn_expr_argtype(fcinfo->flinfo, i + 1) != state->place_types[i])
-			return false;
-		if (PG_ARGISNULL(i + 1) || state->place_nulls[i])
-		{
-			if (PG_ARGISNULL(i + 1) && state->place_nulls[i])
-				continue;
-			return false;
-		}
-		get_typlenbyval(state->place_types[i], &len, &byval);
-		if (!datum_image_eq(PG_GETARG_DATUM(i + 1), state->places[i], byval, len))
+		if (types[i] != state->places[i].type ||
+			!same_place(&state->places[i], PG_GETARG_DATUM(i + 1), PG_ARGISNULL(i + 1)))
 			return false;
 	}
 	return true;
@@ -451,6 +491,21 @@ chat_rbac_handing_over(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(state->check.grants->org);
 }
 
+/* Does the command's snapshot show a row like the approved one? */
+static bool
+is_there(RbacProtection *form, const GuardState *state)
+{
+	Datum	   *values = palloc(sizeof(Datum) * state->nplaces);
+	bool	   *nulls = palloc(sizeof(bool) * state->nplaces);
+
+	for (int i = 0; i < state->nplaces; i++)
+	{
+		values[i] = state->places[i].value;
+		nulls[i] = state->places[i].isnull;
+	}
+	return rbac_fetch_is_there(form, values, nulls, state->new_key);
+}
+
 /*
  * chat_rbac.handed_over(protected regclass, VARIADIC "any") -> boolean
  *		Is it the row that was just approved?  True once: for the check of the
@@ -473,7 +528,7 @@ chat_rbac_handed_over(PG_FUNCTION_ARGS)
 
 		/* whatever row asks: that this was looked for tells nothing of it */
 		state->is_there = form == NULL || form->nplaces != state->nplaces ||
-			rbac_fetch_is_there(form, state->places, state->place_nulls, state->new_key);
+			is_there(form, state);
 		state->presence_known = true;
 	}
 	if (state->is_there || !is_approved_row(fcinfo, state))
@@ -516,11 +571,8 @@ is_step_of_move(MemoryContext query, RbacCommand command, Relation rel, const Rb
 		for (int i = 0; i < form->nplaces; i++)
 		{
 			int			at = form->places[i] - 1;
-			Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), at);
 
-			if (row->nulls[at] != state->place_nulls[i] ||
-				(!row->nulls[at] && !datum_image_eq(row->values[at], state->places[i],
-													attr->attbyval, attr->attlen)))
+			if (!same_place(&state->places[i], row->values[at], row->nulls[at]))
 				return false;
 		}
 		state->move = MOVE_NONE;
