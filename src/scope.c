@@ -50,9 +50,12 @@ scope_of(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool or_all)
 static const RbacScope *
 scope_or_all(RbacCheck *check, FunctionCallInfo fcinfo)
 {
-	const RbacScope *scope = scope_of(check, fcinfo, 0, PG_GETARG_BOOL(2));
+	const RbacScope *scope;
 
-	if (check->scope != NULL && !rbac_authz_arguments_const(fcinfo->flinfo, 2, 2))
+	if (likely(check->scope != NULL))
+		return check->scope;
+	scope = rbac_authz_argument_scope(check, fcinfo, 0, PG_GETARG_BOOL(2));
+	if (!rbac_authz_arguments_const(fcinfo->flinfo, 2, 2))
 		check->scope = NULL;	/* asked anew each time */
 	return scope;
 }

@@ -16,6 +16,7 @@ my $flat = 64 * 1024;    # bytes that a backend may grow by
 
 my $node = new_cluster('cache', conf => "max_prepared_transactions = 2\nautovacuum = off");
 add_app($node);
+sql($node, "GRANT EXECUTE ON FUNCTION chat_rbac.cache_stats TO regress_chat_rbac_app");
 add_inbox($node);
 sql($node, <<'SQL');
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (1, 5, 'team', 'crowd');
