@@ -653,7 +653,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Relation	rel;
 	GuardState *state;
-	Change		change = {NULL};
+	Change		change = {.rows = NULL};
 	RbacRow		rows[2];
 	HeapTuple	result;
 	bool		moving;
