@@ -16,7 +16,6 @@ my $flat = 64 * 1024;    # bytes that a backend may grow by
 
 my $node = new_cluster('cache', conf => "max_prepared_transactions = 2\nautovacuum = off");
 add_app($node);
-sql($node, "GRANT EXECUTE ON FUNCTION chat_rbac.cache_stats TO regress_chat_rbac_app");
 add_inbox($node);
 sql($node, <<'SQL');
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (1, 5, 'team', 'crowd');
@@ -28,6 +27,7 @@ CREATE UNLOGGED TABLE tool.poke (n int);
 CREATE TRIGGER invalidate AFTER INSERT ON tool.poke FOR EACH ROW EXECUTE FUNCTION chat_rbac.invalidate();
 CREATE FUNCTION tool.memory() RETURNS bigint SECURITY DEFINER LANGUAGE sql AS 'SELECT sum(total_bytes) FROM pg_backend_memory_contexts';
 GRANT USAGE ON SCHEMA tool TO PUBLIC;
+GRANT EXECUTE ON FUNCTION chat_rbac.cache_stats TO regress_chat_rbac_app;
 GRANT INSERT ON tool.poke TO PUBLIC;
 
 -- all kinds of checks, five a row
