@@ -341,7 +341,8 @@ typedef struct RbacProtection
 	RbacPermset view;			/* needed to see a row; empty for some
 								 * children */
 	bool		plain;			/* nobody else's policy has a say in that */
-	bool		only_ours;		/* nobody else's lets rows through */
+	int			nothers;		/* roles whom others' let rows through */
+	Oid		   *others;
 	int			nactions;
 	RbacAction *actions;
 	Bitmapset  *ruled[RBAC_NCOMMANDS];	/* columns that have rules */
@@ -365,6 +366,7 @@ typedef struct RbacProtection
 extern void rbac_protection_init(void);
 extern RbacProtection *rbac_protection_pin(Oid relid);
 extern void rbac_protection_unpin(RbacProtection *form);
+extern bool rbac_protection_only_ours(const RbacProtection *form, Oid role);
 extern bool rbac_protection_test(RbacProtection *form, const RbacTest *test, int64 member,
 								 Datum value, bool isnull);
 

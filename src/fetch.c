@@ -405,7 +405,7 @@ prepare_presence(const RbacProtection *form, bool by_key)
 							 quote_identifier(get_attname(form->relid, attnum, false)), i + 1);
 		appendStringInfoChar(&sql, ')');
 	}
-	plan = SPI_prepare(sql.data, form->nplaces, types);
+	plan = SPI_prepare_cursor(sql.data, form->nplaces, types, CURSOR_OPT_GENERIC_PLAN);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 	SPI_keepplan(plan);
@@ -423,10 +423,17 @@ bool
 rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool by_key)
 {
 	char	   *blanks = palloc(form->nplaces + 1);
+	int			guc_level = NewGUCNestLevel();
 	Oid			save_user;
 	int			save_context;
 	bool		result = true;
 
+	/*
+	 * the table may grow under the plan: by the key's index it is, whatever
+	 * its size is now
+	 */
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	for (int i = 0; i < form->nplaces; i++)
 		blanks[i] = nulls[i] ? 'n' : ' ';
 	blanks[form->nplaces] = '\0';
@@ -446,5 +453,6 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 	}
 	SPI_finish();
 	SetUserIdAndSecContext(save_user, save_context);
+	AtEOXact_GUC(false, guc_level);
 	return result;
 }

@@ -687,7 +687,8 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 	if (!moving)
 	{
 		/* a statement that reads no column is not asked for the right to see */
-		if (change.old != NULL && change.form->only_ours && !rbac_row_is_visible(change.rows, change.form, change.old))
+		if (change.old != NULL && rbac_protection_only_ours(change.form, GetUserId()) &&
+			!rbac_row_is_visible(change.rows, change.form, change.old))
 			return PointerGetDatum(NULL);
 		decide(rel, &change);
 	}

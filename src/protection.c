@@ -30,6 +30,7 @@
 #include "parser/parse_node.h"
 #include "parser/parse_oper.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -56,7 +57,8 @@ static RbacQuery head_query = {
 	" p.parent, p.spec OPERATOR(pg_catalog.#>>) '{parent,column}', p.spec OPERATOR(pg_catalog.#>>) '{parent,key}',"
 	" p.spec OPERATOR(pg_catalog.#>>) '{parent,org}', p.spec OPERATOR(pg_catalog.->>) 'view',"
 	" p.policies OPERATOR(pg_catalog.=) chat_rbac.policy_digest(p.relation),"
-	" NOT EXISTS (SELECT FROM pg_catalog.pg_policy l WHERE l.polrelid OPERATOR(pg_catalog.=) p.relation"
+	" ARRAY(SELECT r FROM pg_catalog.pg_policy l, pg_catalog.unnest(l.polroles) AS r"
+	"  WHERE l.polrelid OPERATOR(pg_catalog.=) p.relation"
 	"  AND l.polpermissive AND l.polcmd OPERATOR(pg_catalog.<>) ALL ('{a,w,d}')"
 	"  AND NOT pg_catalog.starts_with(l.polname, 'chat_rbac_'))"
 	" FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) ANY ("
@@ -422,6 +424,21 @@ compile_places(RbacProtection *form, Relation rel, Relation root)
 	}
 }
 
+/* For whom policies of others let rows through. */
+static void
+compile_others(RbacProtection *form)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 10, &isnull);
+	Datum	   *roles;
+
+	deconstruct_array(DatumGetArrayTypeP(value), OIDOID, sizeof(Oid), true, TYPALIGN_INT,
+					  &roles, NULL, &form->nothers);
+	form->others = MemoryContextAlloc(form->context, sizeof(Oid) * Max(form->nothers, 1));
+	for (int i = 0; i < form->nothers; i++)
+		form->others[i] = DatumGetObjectId(roles[i]);
+}
+
 /* What is needed to see a row: for a child only what its specification names. */
 static void
 compile_view(RbacProtection *form, const char *view)
@@ -502,7 +519,7 @@ compile_form(Relation rel, MemoryContext context)
 	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->org = find_column(rel, rbac_catalog_text(0, 3));
 	form->plain = result_is_true(0, 9);
-	form->only_ours = result_is_true(0, 10);
+	compile_others(form);
 	compile_view(form, rbac_catalog_text(0, 8));
 	if (rbac_catalog_text(0, 5) != NULL)
 		compile_parent(form, rel, &scope);
@@ -685,6 +702,18 @@ rbac_protection_unpin(RbacProtection *form)
 }
 
 /* ---- reading rows by it ---- */
+
+/* Do only our policies let a role read rows? */
+bool
+rbac_protection_only_ours(const RbacProtection *form, Oid role)
+{
+	for (int i = 0; i < form->nothers; i++)
+	{
+		if (form->others[i] == ACL_ID_PUBLIC || has_privs_of_role(role, form->others[i]))
+			return false;
+	}
+	return true;
+}
 
 /* Does a value pass a test?  Not for "$members", which takes a grant to tell. */
 bool

@@ -16,7 +16,10 @@ BEGIN
 		SELECT DISTINCT r.part FROM up JOIN chat_rbac.protection p ON p.relation = up.relid
 		CROSS JOIN LATERAL chat_rbac.parts_of(p.relation) AS r (part)
 		JOIN pg_class c ON c.oid = r.part
-		WHERE r.part <> p.relation AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
+		WHERE r.part <> p.relation
+			/* while a dump is restored, triggers come by themselves, and policies last */
+			AND EXISTS (SELECT FROM pg_policy l WHERE l.polrelid = p.relation AND l.polname = 'chat_rbac_select')
+			AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
 			SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'chat_rbac_truncate' AND t.tgenabled = 'A'))
 	LOOP
 		PERFORM chat_rbac.guard_part(part);

@@ -82,10 +82,12 @@ INSERT INTO regress_inbox.chat VALUES (1, 3, 20, 8, 'hidden');
 
 -- also where somebody else's policy narrows what is visible
 CREATE POLICY narrow ON regress_inbox.chat AS RESTRICTIVE FOR SELECT USING (true);
+CREATE POLICY report ON regress_inbox.chat FOR SELECT TO regress_chat_rbac_owner USING (true);
 CALL regress_attack.be(8);
 UPDATE regress_inbox.chat SET subject = 'x';
 RESET ROLE;
 DROP POLICY narrow ON regress_inbox.chat;
+DROP POLICY report ON regress_inbox.chat;
 SELECT id, subject FROM regress_inbox.chat ORDER BY id;
 UPDATE regress_inbox.chat SET subject = 'hidden' WHERE id = 3;
 
