@@ -9,12 +9,12 @@ DECLARE
 BEGIN
 	/* who makes a partition need not have rights on our tables, so this has its owner's */
 	FOR part IN
-		WITH RECURSIVE up (relid) AS (
-			SELECT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass
+		WITH RECURSIVE up (tab, relid) AS (
+			SELECT d.objid, d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass
 			UNION
-			SELECT i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.relid)
+			SELECT up.tab, i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.relid)
 		SELECT DISTINCT r.part FROM up JOIN chat_rbac.protection p ON p.relation = up.relid
-		CROSS JOIN LATERAL chat_rbac.parts_of(p.relation) AS r (part)
+		CROSS JOIN LATERAL chat_rbac.parts_of(up.tab) AS r (part)	-- not all of a tree for each of its many tables
 		JOIN pg_class c ON c.oid = r.part
 		WHERE r.part <> p.relation
 			/* while a dump is restored, triggers come by themselves, and policies last */
