@@ -321,6 +321,8 @@ typedef struct RbacFetch
 typedef struct RbacProtection
 {
 	Oid			relid;			/* whose columns it speaks of */
+	NameData	name;			/* what it was called when this was made, */
+	NameData	schema;			/* and where */
 	Oid			root;			/* the protected table: itself, or what it is
 								 * a partition of */
 	char	   *resource;

@@ -37,6 +37,23 @@
 
 /* ---- how to read ---- */
 
+/*
+ * A query names its table.  Where the name has come to mean another one since
+ * the form was made, under a long command, it shall not be run.
+ */
+static void
+check_name(const RbacProtection *form)
+{
+	char	   *name = get_rel_name(form->relid);
+	char	   *schema = get_namespace_name(get_rel_namespace(form->relid));
+
+	if (name == NULL || schema == NULL ||
+		strcmp(name, NameStr(form->name)) != 0 || strcmp(schema, NameStr(form->schema)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("table \"%s\" has been renamed meanwhile", NameStr(form->name))));
+}
+
 /* Does a btree index have these columns as its key, in any order? */
 static bool
 index_fits(Relation index, RbacFetch *fetch)
@@ -243,6 +260,7 @@ read_by_query(const RbacProtection *form, RbacFetch *fetch, const int64 *values,
 
 	for (int i = 0; i < fetch->nkeys; i++)
 		args[i] = Int64GetDatum(values[i]);
+	check_name(form);
 	SPI_connect();
 	if (fetch->plan == NULL)
 		fetch->plan = prepare_query(form, fetch);
@@ -434,6 +452,7 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 	 */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	check_name(form);
 	for (int i = 0; i < form->nplaces; i++)
 		blanks[i] = nulls[i] ? 'n' : ' ';
 	blanks[form->nplaces] = '\0';

@@ -494,6 +494,8 @@ compile_form(Relation rel, MemoryContext context)
 	Relation	root;
 
 	form->relid = RelationGetRelid(rel);
+	namestrcpy(&form->name, RelationGetRelationName(rel));
+	namestrcpy(&form->schema, get_namespace_name(RelationGetNamespace(rel)));
 	form->context = context;
 	rbac_catalog_open(&scope);
 	if (rbac_catalog_query(&scope, &head_query, &relid, NULL) != 1)
