@@ -70,6 +70,34 @@ rbac_catalog_owner(Oid relid)
 	return owner;
 }
 
+/* Act as the owner of a table, past its policies, until SetUserIdAndSecContext puts back what is saved. */
+void
+rbac_catalog_become(Oid owner, Oid *save_user, int *save_context)
+{
+	GetUserIdAndSecContext(save_user, save_context);
+	SetUserIdAndSecContext(owner, *save_context |
+						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+}
+
+/* What a table is called now, for the text of a kept query. */
+void
+rbac_catalog_take_name(Oid relid, RbacTableName *out)
+{
+	namestrcpy(&out->schema, get_namespace_name(get_rel_namespace(relid)));
+	namestrcpy(&out->table, get_rel_name(relid));
+}
+
+/* Is it still called that?  Else the text means another table, or none. */
+bool
+rbac_catalog_has_name(Oid relid, const RbacTableName *name)
+{
+	char	   *table = get_rel_name(relid);
+	char	   *schema = table != NULL ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	return schema != NULL &&
+		strcmp(table, NameStr(name->table)) == 0 && strcmp(schema, NameStr(name->schema)) == 0;
+}
+
 /*
  * Find the proxy table and its owner.  While the extension is being created
  * or updated, or when its SQL objects are of another version than this
@@ -116,9 +144,7 @@ rbac_catalog_open(RbacCatalogScope *scope)
 	Oid			proxy = find_proxy(&owner);
 
 	rbac_inval_watch(proxy);
-	GetUserIdAndSecContext(&scope->save_user, &scope->save_context);
-	SetUserIdAndSecContext(owner, scope->save_context |
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	rbac_catalog_become(owner, &scope->save_user, &scope->save_context);
 
 	/*
 	 * A catalog snapshot of a table that is no catalog is always a new one;
@@ -197,6 +223,17 @@ rbac_catalog_int64(uint64 row, int column, bool *isnull)
 	if (isnull != NULL)
 		*isnull = null;
 	return null ? 0 : DatumGetInt64(value);
+}
+
+/* A boolean of the last query's result; NULL is false. */
+bool
+rbac_catalog_bool(uint64 row, int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+									  column, &isnull);
+
+	return !isnull && DatumGetBool(value);
 }
 
 /* A text of the last query's result, in the current context; NULL for NULL. */

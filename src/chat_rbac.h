@@ -80,13 +80,24 @@ typedef struct RbacCatalogScope
 	Snapshot	snapshot;
 } RbacCatalogScope;
 
+/* What a table was called, and where, when a query that names it was made. */
+typedef struct RbacTableName
+{
+	NameData	schema;
+	NameData	table;
+} RbacTableName;
+
 extern Oid	rbac_catalog_owner(Oid relid);
+extern void rbac_catalog_become(Oid owner, Oid *save_user, int *save_context);
+extern void rbac_catalog_take_name(Oid relid, RbacTableName *out);
+extern bool rbac_catalog_has_name(Oid relid, const RbacTableName *name);
 extern void rbac_catalog_open(RbacCatalogScope *scope);
 extern void rbac_catalog_close(RbacCatalogScope *scope);
 extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
 								 Datum *args, const char *nulls);
 extern uint64 rbac_catalog_lock(RbacQuery *query, Datum *args);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
+extern bool rbac_catalog_bool(uint64 row, int column);
 extern char *rbac_catalog_text(uint64 row, int column);
 
 /* ---- identity.c: who is asking ---- */
@@ -321,11 +332,9 @@ typedef struct RbacFetch
 typedef struct RbacProtection
 {
 	Oid			relid;			/* whose columns it speaks of */
-	NameData	name;			/* what it was called when this was made, */
-	NameData	schema;			/* and where */
+	RbacTableName name;			/* when this was made */
 	Oid			root;			/* the protected table: itself, or what it is
 								 * a partition of */
-	char	   *resource;
 	RbacColumn	org;
 	int			nunits;
 	struct

@@ -188,16 +188,6 @@ note_bound(RbacGrants *grants, uint64 row, int column)
 		grants->valid_until = bound;
 }
 
-static bool
-result_bool(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
-									  column, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
-
 /* Fill in who it is; false if no grants need be read. */
 static bool
 load_member(RbacGrants *grants, const RbacCatalogScope *scope)
@@ -225,7 +215,7 @@ load_member(RbacGrants *grants, const RbacCatalogScope *scope)
 	grants->member = rbac_catalog_int64(0, 2, NULL);
 	grants->org_name = MemoryContextStrdup(grants->context, rbac_catalog_text(0, 3));
 	grants->member_name = MemoryContextStrdup(grants->context, rbac_catalog_text(0, 4));
-	grants->standing = result_bool(0, 5) ? RBAC_ACTIVE : RBAC_INACTIVE;
+	grants->standing = rbac_catalog_bool(0, 5) ? RBAC_ACTIVE : RBAC_INACTIVE;
 	return grants->standing == RBAC_ACTIVE;
 }
 
@@ -249,7 +239,7 @@ load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
 		result[i].role_id = rbac_catalog_int64(i, 1, NULL);
 		result[i].unit_id = rbac_catalog_int64(i, 2, &isnull);
 		result[i].org_wide = isnull;
-		result[i].valid_now = result_bool(i, 5);
+		result[i].valid_now = rbac_catalog_bool(i, 5);
 		note_bound(grants, i, 3);
 		note_bound(grants, i, 4);
 	}
@@ -581,7 +571,7 @@ idset_of_result(RbacGrants *grants, uint64 rows, bool bounded)
 		{
 			note_bound(grants, i, 2);
 			note_bound(grants, i, 3);
-			if (!result_bool(i, 4))
+			if (!rbac_catalog_bool(i, 4))
 				continue;
 		}
 		ids[nids++] = rbac_catalog_int64(i, 1, NULL);

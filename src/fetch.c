@@ -44,14 +44,10 @@
 static void
 check_name(const RbacProtection *form)
 {
-	char	   *name = get_rel_name(form->relid);
-	char	   *schema = get_namespace_name(get_rel_namespace(form->relid));
-
-	if (name == NULL || schema == NULL ||
-		strcmp(name, NameStr(form->name)) != 0 || strcmp(schema, NameStr(form->schema)) != 0)
+	if (!rbac_catalog_has_name(form->relid, &form->name))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("table \"%s\" has been renamed meanwhile", NameStr(form->name))));
+				 errmsg("table \"%s\" has been renamed meanwhile", NameStr(form->name.table))));
 }
 
 /* Does a btree index have these columns as its key, in any order? */
@@ -456,9 +452,7 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 	for (int i = 0; i < form->nplaces; i++)
 		blanks[i] = nulls[i] ? 'n' : ' ';
 	blanks[form->nplaces] = '\0';
-	GetUserIdAndSecContext(&save_user, &save_context);
-	SetUserIdAndSecContext(rbac_catalog_owner(form->relid), save_context |
-						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+	rbac_catalog_become(rbac_catalog_owner(form->relid), &save_user, &save_context);
 	SPI_connect();
 	if (form->presence[by_key] == NULL)
 		form->presence[by_key] = prepare_presence(form, by_key);

@@ -400,9 +400,8 @@ approve(GuardState *state, Relation rel, const RbacProtection *form, const RbacR
 static GuardState *
 approved_row(FunctionCallInfo fcinfo)
 {
-	Oid			root;
-
 	dlist_iter	iter;
+	Oid			root;
 
 	if (likely(dlist_is_empty(&running)) || PG_ARGISNULL(0))
 		return NULL;

@@ -52,9 +52,8 @@ typedef struct LinkPlan
 	LinkKey		key;
 	uint64		generation;
 	Oid			owner;			/* who reads; InvalidOid: the caller */
-	Oid			table;			/* the other table */
-	NameData	table_name;		/* what it was called, */
-	NameData	schema_name;	/* and where */
+	Oid			table;			/* the other table, */
+	RbacTableName name;			/* and what it was called */
 	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
 } LinkPlan;
 
@@ -169,8 +168,7 @@ link_query(LinkPlan *plan)
 			sql = buf.data;
 			plan->owner = linked ? InvalidOid : rbac_catalog_owner(relid);
 			plan->table = relid;
-			namestrcpy(&plan->table_name, get_rel_name(relid));
-			namestrcpy(&plan->schema_name, get_namespace_name(get_rel_namespace(relid)));
+			rbac_catalog_take_name(relid, &plan->name);
 		}
 	}
 	rbac_catalog_close(&scope);
@@ -181,21 +179,10 @@ link_query(LinkPlan *plan)
 static void
 become_reader(const LinkPlan *plan, Oid *save_user, int *save_context)
 {
-	GetUserIdAndSecContext(save_user, save_context);
 	if (OidIsValid(plan->owner))
-		SetUserIdAndSecContext(plan->owner, *save_context |
-							   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-}
-
-/* A link table is known by its name, as in the specification. */
-static bool
-still_named(const LinkPlan *plan)
-{
-	char	   *name = get_rel_name(plan->table);
-	char	   *schema = name != NULL ? get_namespace_name(get_rel_namespace(plan->table)) : NULL;
-
-	return schema != NULL && strcmp(name, NameStr(plan->table_name)) == 0 &&
-		strcmp(schema, NameStr(plan->schema_name)) == 0;
+		rbac_catalog_become(plan->owner, save_user, save_context);
+	else
+		GetUserIdAndSecContext(save_user, save_context);
 }
 
 /*
@@ -221,7 +208,7 @@ link_plan(const LinkKey *key, LinkPlan *out)
 		plans = hash_create("chat_rbac link plans", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}
 	plan = hash_search(plans, key, HASH_FIND, NULL);
-	if (plan != NULL && plan->generation == rbac_inval_generation && still_named(plan))
+	if (plan != NULL && plan->generation == rbac_inval_generation && rbac_catalog_has_name(plan->table, &plan->name))
 	{
 		*out = *plan;
 		return true;

@@ -10,10 +10,9 @@
  *
  * Memory: a form has a context of its own.  A relcache invalidation of the
  * relation, of the table whose specification it is, or of its parent marks it
- * stale, and so does a schema's new name; the
- * next get makes another one.  Who uses a form over anything that may process
- * invalidations pins it, and holds a lock on its table, so that nobody changes
- * what it says meanwhile.
+ * stale, and so does a schema's new name; the next get makes another one.  Who
+ * uses a form over anything that may process invalidations pins it, and holds a
+ * lock on its table, so that nobody changes what it says meanwhile.
  *
  *-------------------------------------------------------------------------
  */
@@ -113,15 +112,6 @@ static RbacQuery actions_query = {
 };
 
 /* ---- compiling ---- */
-
-static bool
-result_is_true(uint64 row, int column)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-
-	return !isnull && DatumGetBool(value);
-}
 
 static Oid
 result_oid(uint64 row, int column)
@@ -233,7 +223,7 @@ compile_relations(RbacProtection *form, Relation rel, const RbacCatalogScope *sc
 		{
 			relation = &form->relations[form->nrelations++];
 			relation->name = name;
-			relation->told = result_is_true(i, 2);
+			relation->told = rbac_catalog_bool(i, 2);
 			relation->personal = relation->told;
 			relation->tests = palloc(sizeof(RbacTest) * rows);
 		}
@@ -307,9 +297,9 @@ compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scop
 		{
 			action->column = find_column(rel, column);
 			form->ruled[action->command] = bms_add_member(form->ruled[action->command], action->column.attnum);
-			if (result_is_true(i, 3))
+			if (rbac_catalog_bool(i, 3))
 				action->from = compile_test(rel, column, rbac_catalog_text(i, 4));
-			if (result_is_true(i, 5))
+			if (rbac_catalog_bool(i, 5))
 				action->to = compile_test(rel, column, rbac_catalog_text(i, 6));
 		}
 		action->requires = RBAC_NEEDS_OWNER;
@@ -441,14 +431,15 @@ compile_others(RbacProtection *form)
 
 /* What is needed to see a row: for a child only what its specification names. */
 static void
-compile_view(RbacProtection *form, const char *view)
+compile_view(RbacProtection *form)
 {
+	const char *view = rbac_catalog_text(0, 8);
 	RbacPermission permission;
 	char	   *bytes;
 
 	if (view == NULL && rbac_catalog_text(0, 5) != NULL)
 		return;
-	permission = parse_name(view != NULL ? view : psprintf("%s.view", form->resource));
+	permission = parse_name(view != NULL ? view : psprintf("%s.view", rbac_catalog_text(0, 2)));
 	form->view.size = rbac_permset_packed_size(&permission, 1);
 	bytes = MemoryContextAlloc(form->context, form->view.size);
 	rbac_permset_pack(&permission, 1, bytes);
@@ -494,8 +485,7 @@ compile_form(Relation rel, MemoryContext context)
 	Relation	root;
 
 	form->relid = RelationGetRelid(rel);
-	namestrcpy(&form->name, RelationGetRelationName(rel));
-	namestrcpy(&form->schema, get_namespace_name(RelationGetNamespace(rel)));
+	rbac_catalog_take_name(form->relid, &form->name);
 	form->context = context;
 	rbac_catalog_open(&scope);
 	if (rbac_catalog_query(&scope, &head_query, &relid, NULL) != 1)
@@ -518,11 +508,10 @@ compile_form(Relation rel, MemoryContext context)
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("the protection of table \"%s\" has just changed", RelationGetRelationName(rel))));
 	}
-	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->org = find_column(rel, rbac_catalog_text(0, 3));
-	form->plain = result_is_true(0, 9);
+	form->plain = rbac_catalog_bool(0, 9);
 	compile_others(form);
-	compile_view(form, rbac_catalog_text(0, 8));
+	compile_view(form);
 	if (rbac_catalog_text(0, 5) != NULL)
 		compile_parent(form, rel, &scope);
 	compile_units(form, rel, &scope);
@@ -585,23 +574,6 @@ free_stale_forms(void)
 	}
 }
 
-/* A schema has another name: plans are made anew from their text. */
-static void
-note_namespace_inval(Datum arg, int cacheid, uint32 hash)
-{
-	HASH_SEQ_STATUS status;
-	FormEntry  *entry;
-
-	(void) arg;
-	(void) cacheid;
-	(void) hash;
-	if (forms == NULL)
-		return;
-	hash_seq_init(&status, forms);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		entry->form->valid = false;
-}
-
 static void
 note_relcache_inval(Datum arg, Oid relid)
 {
@@ -618,6 +590,15 @@ note_relcache_inval(Datum arg, Oid relid)
 			relid == entry->form->parent)
 			entry->form->valid = false;
 	}
+}
+
+/* A schema has another name: plans are made anew from their text. */
+static void
+note_namespace_inval(Datum arg, int cacheid, uint32 hash)
+{
+	(void) cacheid;
+	(void) hash;
+	note_relcache_inval(arg, InvalidOid);
 }
 
 void

@@ -10,7 +10,9 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'chat_rbac_guard_truncate';
 COMMENT ON FUNCTION chat_rbac.guard_truncate() IS 'Trigger, before TRUNCATE of a protected table: refuses it to all but the owner (SQLSTATE 42501). protect() makes it.';
 
--- LEAKPROOF: these compare with what the session itself is writing, and raise nothing.
+-- LEAKPROOF: these compare with what the session itself is writing. What they raise (the table was
+-- renamed under the command) depends on that, and on no argument.
+-- STABLE: true is for the new row of a check; to a scan the answer is no, for every row.
 CREATE FUNCTION chat_rbac.approved(protected regclass, VARIADIC columns "any") RETURNS boolean
 LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
 AS 'MODULE_PATHNAME', 'chat_rbac_approved';
