@@ -16,8 +16,8 @@ use warnings;
 my @layers = (
     [1, 'pure',        qw(permission.c permset.c closure.c idset.c)],
     [2, 'database',    qw(catalog.c inval.c)],
-    [3, 'backend',     qw(identity.c compile.c grants.c protection.c)],
-    [4, 'decision',    qw(authz.c link.c fetch.c row.c)],
+    [3, 'backend',     qw(identity.c compile.c grants.c protection.c image.c trail.c refusal.c)],
+    [4, 'decision',    qw(authz.c link.c fetch.c row.c rule.c place.c)],
     [5, 'SQL surface', qw(*_io.c *_op.c scope.c support.c model.c guard.c can.c audit.c seal.c review.c names.c)],
     [6, 'module',      qw(module.c)],
 );

@@ -370,7 +370,8 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 	/* PL/pgSQL's simple expressions are no running query */
 	if (MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
 		hold->identity = identity;
-	if (follow || memcmp(&hold->identity, &identity, sizeof(RbacIdentity)) == 0)
+	check->switched = memcmp(&hold->identity, &identity, sizeof(RbacIdentity)) != 0;
+	if (follow || !check->switched)
 	{
 		grants = pin_for_query(hold, &identity);
 		if (grants->standing == RBAC_ACTIVE)

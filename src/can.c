@@ -93,7 +93,7 @@ protected_table(RbacRowState *state, Oid relid)
 		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
 	form = get_rel_name(relid) != NULL ? rbac_row_protection(state, relid) : NULL;
-	if (form == NULL)
+	if (form == NULL || form->builtin)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 get_rel_name(relid) != NULL ?

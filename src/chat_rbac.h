@@ -26,6 +26,7 @@
 #include "compat.h"
 
 #include "access/xact.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -134,6 +135,8 @@ extern bool rbac_identity_by_login;
 extern void rbac_identity_init(void);
 extern void rbac_identity_get(RbacIdentity *identity);
 extern const char *rbac_identity_active_roles(void);
+extern const char *rbac_identity_request_id(void);
+extern const char *rbac_identity_reason(void);
 extern List *rbac_identity_role_names(const char *setting);
 
 static inline void
@@ -335,6 +338,7 @@ typedef struct RbacProtection
 	RbacTableName name;			/* when this was made */
 	Oid			root;			/* the protected table: itself, or what it is
 								 * a partition of */
+	bool		builtin;		/* it is one of our own */
 	RbacColumn	org;
 	int			nunits;
 	struct
@@ -365,6 +369,7 @@ typedef struct RbacProtection
 	int			nplaces;		/* columns that tell a row and its place */
 	AttrNumber *places;
 
+	struct RbacImage *image;	/* image.c; on demand */
 	RbacFetch  *fetches;
 	SPIPlanPtr	presence[2];	/* fetch.c; on demand; by all places, by key */
 	ExprContext *econtext;		/* for literals; on demand */
@@ -377,9 +382,79 @@ typedef struct RbacProtection
 extern void rbac_protection_init(void);
 extern RbacProtection *rbac_protection_pin(Oid relid);
 extern void rbac_protection_unpin(RbacProtection *form);
+extern RbacColumn rbac_protection_column(Relation rel, const char *name);
 extern bool rbac_protection_only_ours(const RbacProtection *form, Oid role);
 extern bool rbac_protection_test(RbacProtection *form, const RbacTest *test, int64 member,
 								 Datum value, bool isnull);
+
+/* A row's columns, by attnum - 1. */
+typedef struct RbacRow
+{
+	const Datum *values;
+	const bool *nulls;
+} RbacRow;
+
+/* A rule that a change falls under by a column; NULL: by none. */
+typedef struct RbacDemand
+{
+	const RbacAction *action;
+	AttrNumber	attnum;			/* 0: no column is to blame */
+} RbacDemand;
+
+/* ---- image.c: rows as the audit trail shows them ---- */
+
+#define RBAC_IMAGE_BYTES	8192	/* of a value; more stands as a digest */
+
+typedef struct RbacImage RbacImage;
+
+extern RbacImage *rbac_image_get(RbacProtection *form);
+extern Datum rbac_image_table_name(const RbacImage *image);
+extern const char *rbac_image_resource(const RbacImage *image);
+extern Datum rbac_image_row(RbacImage *image, const RbacRow *row);
+extern Datum rbac_image_columns(RbacImage *image, const RbacRow *row, const RbacDemand *demands, int ndemands);
+extern Datum rbac_image_key(RbacImage *image, const RbacProtection *form, const RbacRow *row);
+
+/* ---- trail.c: the audit trail's rows ---- */
+
+/* Who acts and how; texts are 0 for null. */
+typedef struct RbacTrailWho
+{
+	bool		is_member;		/* else no active member asks */
+	int64		org;
+	int64		member;
+	Datum		name;
+	Datum		db_role;
+	Datum		session_role;
+	Datum		request_id;
+	Datum		reason;
+	Datum		application_name;
+	Datum		client_addr;
+} RbacTrailWho;
+
+/* What happened; texts and jsonb are 0 for null. */
+typedef struct RbacEvent
+{
+	bool		has_org;
+	int64		org;
+	Oid			relation;		/* InvalidOid: none */
+	int32		command;
+	int32		depth;
+	const char *operation;
+	Datum		actions;		/* text[] */
+	Datum		table_name;
+	Datum		row_key;
+	Datum		old;
+	Datum		new;
+	Datum		unit_kinds;		/* text[] */
+	Datum		unit_keys;		/* bigint[], as many */
+	Datum		reason;			/* 0: the setting */
+} RbacEvent;
+
+extern int	rbac_trail_retention_months;
+
+extern void rbac_trail_init(void);
+extern RbacTrailWho *rbac_trail_who(const RbacGrants *grants);
+extern int64 rbac_trail_write(const RbacTrailWho *who, const RbacEvent *event);
 
 /* ---- authz.c: the one yes ---- */
 
@@ -464,6 +539,7 @@ typedef struct RbacCheck
 	RbacCommandMark linked_at;	/* when it was */
 	MemoryContext linked_context;	/* of linked */
 	struct RbacRowState *rows;	/* row.c; NULL until asked for */
+	bool		switched;		/* the session is somebody else than before */
 	uint64		renewals;
 	MemoryContextCallback release;
 } RbacCheck;
@@ -516,13 +592,6 @@ extern RbacIdSet *rbac_link_read(const RbacGrants *grants, Oid protected, const 
 
 /* ---- fetch.c: rows of a protected table by their key ---- */
 
-/* A row's columns, by attnum - 1. */
-typedef struct RbacRow
-{
-	const Datum *values;
-	const bool *nulls;
-} RbacRow;
-
 extern RbacRow *rbac_fetch_rows(RbacProtection *form, int nkeys, const RbacColumn *keys,
 								const int64 *values, int *nrows, bool *judged);
 typedef bool (*RbacRowTest) (void *arg, const RbacRow *row);
@@ -543,6 +612,46 @@ extern bool rbac_row_in_parent(RbacRowState *state, RbacProtection *form,
 							   const RbacPermset *wanted, const int64 *org, const int64 *id);
 extern bool rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key,
 						  RbacRow *row);
+
+/* ---- rule.c: which rules a change falls under ---- */
+
+/* A change of one row, and who makes it. */
+typedef struct RbacChange
+{
+	RbacRowState *rows;			/* for who decides about it */
+	RbacProtection *form;
+	RbacGrants *grants;			/* NULL: nobody's */
+	RbacCommand command;
+	const RbacRow *old;			/* NULL for INSERT */
+	const RbacRow *new;			/* NULL for DELETE */
+} RbacChange;
+
+extern void rbac_rule_read_change(const TriggerData *trigdata, RbacChange *change, RbacRow rows[2]);
+extern bool rbac_rule_is_changed(TupleDesc desc, int at, const RbacRow *old, const RbacRow *new);
+extern int	rbac_rule_demands(TupleDesc desc, const RbacChange *change, RbacDemand *demands);
+
+/* ---- place.c: where a row is, for the audit trail ---- */
+
+typedef struct RbacPlaceUnit
+{
+	const char *kind;
+	int64		key;
+} RbacPlaceUnit;
+
+typedef struct RbacPlace
+{
+	bool		has_org;
+	int64		org;
+	int			nunits;
+	RbacPlaceUnit units[2 * RBAC_UNIT_KINDS_MAX];	/* room for those of two */
+} RbacPlace;
+
+typedef struct RbacPlaceFinder RbacPlaceFinder;
+
+extern RbacPlaceFinder *rbac_place_finder(MemoryContext context);
+extern void rbac_place_find(RbacPlaceFinder *finder, RbacProtection *form, const RbacRow *row, RbacPlace *place);
+extern void rbac_place_arrays(RbacPlaceFinder *finder, const RbacPlace *place, const RbacPlace *other,
+							  Datum *kinds, Datum *keys);
 
 /* ---- permission_io.c, permset_io.c: SQL values from and to the pure layer ---- */
 

@@ -20,6 +20,7 @@
 #endif
 
 #include "fmgr.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 
 /* Before 16 only the info record of a SQL-callable function is exported. */
@@ -59,6 +60,13 @@ extern int	no_such_variable
 #define rbac_primary_key(rel) RelationGetPrimaryKeyIndex(rel)
 #define rbac_index_beginscan(rel, index, snapshot, nkeys) \
 	index_beginscan(rel, index, snapshot, nkeys, 0)
+#endif
+
+/* The transaction, as this session counts them. */
+#if PG_VERSION_NUM >= 170000
+#define rbac_local_transaction() (MyProc->vxid.lxid)
+#else
+#define rbac_local_transaction() (MyProc->lxid)
 #endif
 
 /* Has a role the rights of a table's owner? */

@@ -22,7 +22,6 @@
  */
 #include "chat_rbac.h"
 
-#include "access/detoast.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "utils/acl.h"
@@ -116,93 +115,19 @@ guard_state(FmgrInfo *flinfo)
 	return state;
 }
 
-/* ---- what has changed ---- */
-
-/*
- * Are two values of one column the same?  A value that an UPDATE leaves alone
- * keeps its toast pointer, so that need not be fetched.
- */
-static bool
-same_value(Form_pg_attribute attr, Datum a, Datum b)
-{
-	if (a == b)
-		return true;
-	if (attr->attbyval)
-		return false;
-	if (attr->attlen == -1)
-	{
-		const char *p = DatumGetPointer(a);
-		const char *q = DatumGetPointer(b);
-
-		if (VARSIZE_ANY(p) == VARSIZE_ANY(q) && !VARATT_IS_EXTERNAL_INDIRECT(p) && !VARATT_IS_EXTERNAL_EXPANDED(p) &&
-			memcmp(p, q, VARSIZE_ANY(p)) == 0)
-			return true;
-	}
-	return datum_image_eq(a, b, attr->attbyval, attr->attlen);
-}
-
-static bool
-is_changed(Relation rel, int at, const RbacRow *old, const RbacRow *new)
-{
-	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), at);
-
-	/* what is generated follows from other columns, and is not yet */
-	if (attr->attisdropped || attr->attgenerated != '\0')
-		return false;
-	if (old->nulls[at] || new->nulls[at])
-		return old->nulls[at] != new->nulls[at];
-	return !same_value(attr, old->values[at], new->values[at]);
-}
-
 /* ---- what that requires ---- */
-
-/* One change of one row, on its way through the rules. */
-typedef struct Change
-{
-	RbacRowState *rows;
-	RbacProtection *form;
-	RbacGrants *grants;			/* of who makes it */
-	RbacCommand command;
-	const RbacRow *old;			/* NULL for INSERT */
-	const RbacRow *new;			/* NULL for DELETE */
-} Change;
 
 /* Does a change of this column take a child's row to another parent? */
 static bool
-moves_child(const Change *change, AttrNumber attnum)
+moves_child(const RbacChange *change, AttrNumber attnum)
 {
 	return change->command == RBAC_UPDATE && OidIsValid(change->form->parent) && attnum != 0 &&
 		(attnum == change->form->parent_column.attnum || attnum == change->form->org.attnum);
 }
 
-static bool
-passes(const Change *change, const RbacTest *test, const RbacRow *row, int at)
-{
-	return test->kind == RBAC_TEST_ANYTHING ||
-		(row != NULL &&
-		 rbac_protection_test(change->form, test, change->grants->member, row->values[at], row->nulls[at]));
-}
-
-/* The first rule for a change of a column; for attnum 0, the one for all others. */
-static const RbacAction *
-find_rule(const Change *change, AttrNumber attnum)
-{
-	for (int i = 0; i < change->form->nactions; i++)
-	{
-		const RbacAction *action = &change->form->actions[i];
-
-		if (action->command == change->command && action->column.attnum == attnum &&
-			(attnum == 0 ||
-			 (passes(change, &action->from, change->old, attnum - 1) &&
-			  passes(change, &action->to, change->new, attnum - 1))))
-			return action;
-	}
-	return NULL;
-}
-
 /* What was tried, for a message; attnum is 0 where no column is to blame. */
 static char *
-deed(const Change *change, AttrNumber attnum)
+deed(const RbacChange *change, AttrNumber attnum)
 {
 	static const char *const verbs[RBAC_NCOMMANDS] = {"insert into", "update", "delete from"};
 	StringInfoData buf;
@@ -218,7 +143,7 @@ deed(const Change *change, AttrNumber attnum)
 
 /* A refusal names the permission, and nothing of the row. */
 static void
-refuse(const Change *change, AttrNumber attnum, int need, const char *detail)
+refuse(const RbacChange *change, AttrNumber attnum, int need, const char *detail)
 {
 	const RbacPermset *set = &change->form->needs[need];
 	StringInfoData names;
@@ -238,7 +163,7 @@ refuse(const Change *change, AttrNumber attnum, int need, const char *detail)
 
 /* A detail for a permission that is not held on the row; it tells of who asks only. */
 static const char *
-held_elsewhere(const Change *change, int need)
+held_elsewhere(const RbacChange *change, int need)
 {
 	const RbacScope *scope = rbac_authz_scope(change->grants, &change->form->needs[need], NULL, 0, false,
 											  true, CurrentMemoryContext);
@@ -247,7 +172,7 @@ held_elsewhere(const Change *change, int need)
 }
 
 static void
-require(const Change *change, const RbacAction *action, AttrNumber attnum)
+require(const RbacChange *change, const RbacAction *action, AttrNumber attnum)
 {
 	const RbacRow *where = change->old != NULL ? change->old : change->new;
 	RbacProtection *form = change->form;
@@ -277,29 +202,12 @@ require(const Change *change, const RbacAction *action, AttrNumber attnum)
 		refuse(change, attnum, action->into, "It must be held on the row as it would become.");
 }
 
-/* A rule that a change falls under by a column; NULL: by none. */
-typedef struct Demand
-{
-	const RbacAction *action;
-	AttrNumber	attnum;
-} Demand;
-
-static Demand
-demand_for(const Change *change, AttrNumber attnum)
-{
-	Demand		result = {find_rule(change, attnum), attnum};
-
-	if (result.action == NULL && attnum != 0)
-		result.action = find_rule(change, 0);
-	return result;
-}
-
 /*
  * Ask each rule once, but for a column that it is asked on two rows for.  Those
  * for which any permission does come last: another refusal says more.
  */
 static void
-require_all(const Change *change, const Demand *demands, int n)
+require_all(const RbacChange *change, const RbacDemand *demands, int n)
 {
 	for (int any = 0; any <= 1; any++)
 	{
@@ -314,42 +222,6 @@ require_all(const Change *change, const Demand *demands, int n)
 				require(change, action, demands[i].attnum);
 		}
 	}
-}
-
-static void
-require_for_update(Relation rel, const Change *change)
-{
-	int			natts = RelationGetNumberOfAttributes(rel);
-	Demand	   *demands = palloc(sizeof(Demand) * natts);
-	int			n = 0;
-
-	for (int at = 0; at < natts; at++)
-	{
-		if (is_changed(rel, at, change->old, change->new))
-			demands[n++] = demand_for(change, at + 1);
-	}
-	require_all(change, demands, n);
-	pfree(demands);
-}
-
-/*
- * A row that comes or goes is all of its columns at once: each that has rules
- * falls under one of them, or else under the rule for all others.
- */
-static void
-require_for_row(const Change *change)
-{
-	Bitmapset  *ruled = change->form->ruled[change->command];
-	Demand	   *demands = palloc(sizeof(Demand) * Max(bms_num_members(ruled), 1));
-	int			attnum = -1;
-	int			n = 0;
-
-	while ((attnum = bms_next_member(ruled, attnum)) >= 0)
-		demands[n++] = demand_for(change, attnum);
-	if (n == 0)
-		demands[n++] = demand_for(change, 0);
-	require_all(change, demands, n);
-	pfree(demands);
 }
 
 /* ---- approved rows ---- */
@@ -582,64 +454,30 @@ is_step_of_move(MemoryContext query, RbacCommand command, Relation rel, const Rb
 
 /* ---- the triggers ---- */
 
-static RbacRow
-slot_row(TupleTableSlot *slot)
-{
-	RbacRow		row;
-
-	slot_getallattrs(slot);
-	row.values = slot->tts_values;
-	row.nulls = slot->tts_isnull;
-	return row;
-}
-
-/* What the trigger was fired for: the row or rows are in rows. */
-static void
-read_change(const TriggerData *trigdata, Change *change, RbacRow rows[2])
-{
-	rows[0] = slot_row(trigdata->tg_trigslot);
-	if (TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
-	{
-		change->command = RBAC_INSERT;
-		change->new = &rows[0];
-	}
-	else if (TRIGGER_FIRED_BY_DELETE(trigdata->tg_event))
-	{
-		change->command = RBAC_DELETE;
-		change->old = &rows[0];
-	}
-	else
-	{
-		rows[1] = slot_row(trigdata->tg_newslot);
-		change->command = RBAC_UPDATE;
-		change->old = &rows[0];
-		change->new = &rows[1];
-	}
-}
-
 /* Does the change bring a key that was not there, as far as it knows? */
 static bool
-has_new_key(Relation rel, const Change *change)
+has_new_key(Relation rel, const RbacChange *change)
 {
 	bool		result = change->old == NULL;
 
 	for (int i = 0; !result && i < change->form->nkeys; i++)
-		result = is_changed(rel, change->form->keys[i].attnum - 1, change->old, change->new);
+		result = rbac_rule_is_changed(RelationGetDescr(rel), change->form->keys[i].attnum - 1, change->old, change->new);
 	return result;
 }
 
 static void
-decide(Relation rel, const Change *change)
+decide(Relation rel, const RbacChange *change)
 {
+	RbacDemand *demands;
+
 	if (change->grants == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("no active member is asking to %s", deed(change, 0)),
 				 errhint("Set chat_rbac.identity; SELECT * FROM chat_rbac.whoami() shows who asks.")));
-	if (change->command == RBAC_UPDATE)
-		require_for_update(rel, change);
-	else
-		require_for_row(change);
+	demands = palloc(sizeof(RbacDemand) * (RelationGetNumberOfAttributes(rel) + 1));
+	require_all(change, demands, rbac_rule_demands(RelationGetDescr(rel), change, demands));
+	pfree(demands);
 }
 
 /*
@@ -652,7 +490,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Relation	rel;
 	GuardState *state;
-	Change		change = {.rows = NULL};
+	RbacChange	change = {.rows = NULL};
 	RbacRow		rows[2];
 	HeapTuple	result;
 	bool		moving;
@@ -681,7 +519,7 @@ chat_rbac_guard(PG_FUNCTION_ARGS)
 	/* past policies, as the owner: no query but a foreign key's own is that */
 	if (state->in_cascade && rbac_is_owner(change.form->root, GetUserId()))
 		return PointerGetDatum(result);
-	read_change(trigdata, &change, rows);
+	rbac_rule_read_change(trigdata, &change, rows);
 	moving = is_step_of_move(state->query, change.command, rel, change.form, trigdata->tg_trigtuple, &rows[0]);
 	if (!moving)
 	{

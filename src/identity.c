@@ -159,6 +159,19 @@ rbac_identity_active_roles(void)
 	return active_roles_setting ? active_roles_setting : "";
 }
 
+/* The settings chat_rbac.request_id and chat_rbac.reason; empty, if not NULL, when there is none. */
+const char *
+rbac_identity_request_id(void)
+{
+	return request_id_setting;
+}
+
+const char *
+rbac_identity_reason(void)
+{
+	return reason_setting;
+}
+
 /* The names in a value of chat_rbac.active_roles: a List of C strings. */
 List *
 rbac_identity_role_names(const char *setting)

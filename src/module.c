@@ -24,5 +24,6 @@ _PG_init(void)
 	rbac_grants_init();
 	rbac_inval_init();
 	rbac_protection_init();
+	rbac_trail_init();
 	MarkGUCPrefixReserved("chat_rbac");
 }

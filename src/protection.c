@@ -21,6 +21,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
@@ -60,7 +61,7 @@ static RbacQuery head_query = {
 	"  WHERE l.polrelid OPERATOR(pg_catalog.=) p.relation"
 	"  AND l.polpermissive AND l.polcmd OPERATOR(pg_catalog.<>) ALL ('{a,w,d}')"
 	"  AND NOT pg_catalog.starts_with(l.polname, 'chat_rbac_'))"
-	" FROM chat_rbac.protection p WHERE p.relation OPERATOR(pg_catalog.=) ANY ("
+	" FROM chat_rbac.specification p WHERE p.relation OPERATOR(pg_catalog.=) ANY ("
 	"  WITH RECURSIVE up(relid) AS (SELECT $1 UNION SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i"
 	"   ON i.inhrelid OPERATOR(pg_catalog.=) up.relid) SELECT up.relid FROM up)",
 	1, {OIDOID}, NULL
@@ -80,7 +81,7 @@ static RbacQuery foreign_key_query = {
 };
 
 static RbacQuery units_query = {
-	"SELECT u.key, u.value FROM chat_rbac.protection p"
+	"SELECT u.key, u.value FROM chat_rbac.specification p"
 	" CROSS JOIN LATERAL pg_catalog.jsonb_each_text(p.spec OPERATOR(pg_catalog.->) 'units') AS u"
 	" WHERE p.relation OPERATOR(pg_catalog.=) $1",
 	1, {OIDOID}, NULL
@@ -89,7 +90,7 @@ static RbacQuery units_query = {
 /* One row a column test; a relation that another table tells has one, on the column that is referred to. */
 static RbacQuery relations_query = {
 	"SELECT r.key, other.told, t.key, t.value OPERATOR(pg_catalog.#>>) '{}'"
-	" FROM chat_rbac.protection p"
+	" FROM chat_rbac.specification p"
 	" CROSS JOIN LATERAL pg_catalog.jsonb_each(p.spec OPERATOR(pg_catalog.->) 'relations') AS r"
 	" CROSS JOIN LATERAL (SELECT r.value OPERATOR(pg_catalog.?) 'table' OR r.value OPERATOR(pg_catalog.?) 'linked') AS other (told)"
 	" CROSS JOIN LATERAL pg_catalog.jsonb_each(CASE WHEN other.told THEN pg_catalog.jsonb_build_object("
@@ -104,7 +105,7 @@ static RbacQuery actions_query = {
 	" a.rule OPERATOR(pg_catalog.?) 'from', a.rule OPERATOR(pg_catalog.->>) 'from',"
 	" a.rule OPERATOR(pg_catalog.?) 'to', a.rule OPERATOR(pg_catalog.->>) 'to',"
 	" a.rule OPERATOR(pg_catalog.->>) 'requires', a.rule OPERATOR(pg_catalog.->>) 'into'"
-	" FROM chat_rbac.protection p"
+	" FROM chat_rbac.specification p"
 	" CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(p.spec OPERATOR(pg_catalog.->) 'actions') WITH ORDINALITY AS a (rule, n)"
 	" WHERE p.relation OPERATOR(pg_catalog.=) $1"
 	" ORDER BY a.n USING OPERATOR(pg_catalog.<)",
@@ -123,8 +124,8 @@ result_oid(uint64 row, int column)
 }
 
 /* A column that the specification names; it may have been dropped or renamed since. */
-static RbacColumn
-find_column(Relation rel, const char *name)
+RbacColumn
+rbac_protection_column(Relation rel, const char *name)
 {
 	RbacColumn	column = {InvalidAttrNumber, false};
 
@@ -174,7 +175,7 @@ compile_test(Relation rel, const char *column, const char *against)
 {
 	RbacTest	test = {0};
 
-	test.column = find_column(rel, column);
+	test.column = rbac_protection_column(rel, column);
 	if (against == NULL)
 		test.kind = RBAC_TEST_NULL;
 	else if (strcmp(against, "$member") == 0)
@@ -200,7 +201,7 @@ compile_units(RbacProtection *form, Relation rel, const RbacCatalogScope *scope)
 	for (uint64 i = 0; i < rows; i++)
 	{
 		form->units[i].kind = MemoryContextStrdup(form->context, rbac_catalog_text(i, 1));
-		form->units[i].column = find_column(rel, rbac_catalog_text(i, 2));
+		form->units[i].column = rbac_protection_column(rel, rbac_catalog_text(i, 2));
 	}
 	form->nunits = (int) rows;
 }
@@ -229,7 +230,7 @@ compile_relations(RbacProtection *form, Relation rel, const RbacCatalogScope *sc
 		}
 		if (relation->told)
 		{
-			relation->key = find_column(rel, rbac_catalog_text(i, 3));
+			relation->key = rbac_protection_column(rel, rbac_catalog_text(i, 3));
 			continue;
 		}
 		test = &relation->tests[relation->ntests++];
@@ -295,7 +296,7 @@ compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scop
 			strcmp(on, "update") == 0 ? RBAC_UPDATE : RBAC_DELETE;
 		if (column != NULL)
 		{
-			action->column = find_column(rel, column);
+			action->column = rbac_protection_column(rel, column);
 			form->ruled[action->command] = bms_add_member(form->ruled[action->command], action->column.attnum);
 			if (rbac_catalog_bool(i, 3))
 				action->from = compile_test(rel, column, rbac_catalog_text(i, 4));
@@ -361,7 +362,7 @@ compile_keys(RbacProtection *form, Relation rel, Relation root)
 	for (int i = 0; i < key->rd_index->indnkeyatts; i++)
 	{
 		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(root), key->rd_index->indkey.values[i] - 1);
-		RbacColumn	column = find_column(rel, NameStr(attr->attname));
+		RbacColumn	column = rbac_protection_column(rel, NameStr(attr->attname));
 
 		if (column.attnum == form->org.attnum)
 			continue;
@@ -408,7 +409,7 @@ compile_places(RbacProtection *form, Relation rel, Relation root)
 
 		if (attr->attisdropped)
 			continue;
-		attnum = find_column(rel, NameStr(attr->attname)).attnum;
+		attnum = rbac_protection_column(rel, NameStr(attr->attname)).attnum;
 		if (is_place(form, attnum))
 			form->places[form->nplaces++] = attnum;
 	}
@@ -459,10 +460,10 @@ compile_parent(RbacProtection *form, Relation rel, const RbacCatalogScope *scope
 	Datum		pairs[2];
 
 	form->parent = result_oid(0, 4);
-	form->parent_column = find_column(rel, column);
+	form->parent_column = rbac_protection_column(rel, column);
 	above = relation_open(form->parent, AccessShareLock);
-	form->parent_key = find_column(above, key);
-	form->parent_org = find_column(above, org);
+	form->parent_key = rbac_protection_column(above, key);
+	form->parent_org = rbac_protection_column(above, org);
 	relation_close(above, AccessShareLock);
 	/* a foreign key says nothing of the rows of inheritance children */
 	if (org == NULL || (rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_rel->relhassubclass))
@@ -508,7 +509,8 @@ compile_form(Relation rel, MemoryContext context)
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("the protection of table \"%s\" has just changed", RelationGetRelationName(rel))));
 	}
-	form->org = find_column(rel, rbac_catalog_text(0, 3));
+	form->builtin = get_rel_namespace(form->root) == get_namespace_oid(RBAC_SCHEMA, false);
+	form->org = rbac_protection_column(rel, rbac_catalog_text(0, 3));
 	form->plain = rbac_catalog_bool(0, 9);
 	compile_others(form);
 	compile_view(form);

@@ -104,6 +104,9 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.audit_incarnation() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.audit_incarnation() IS 'Internal: the incarnation that this database is, begun if need be.';
 
+-- Now, so that no writer has to wait for the one that begins it.
+DO $$ BEGIN PERFORM chat_rbac.audit_incarnation(); END $$;
+
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_event_default', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_event_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_incarnation', '');

@@ -372,6 +372,35 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_actions(regclass, text, jsonb) IS 'Internal to protect(): the rules of "actions", checked; by default <resource>.create, .edit (before and after) and .delete.';
 
+CREATE FUNCTION chat_rbac.spec_audit(relation regclass, value jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	how text;
+	cols jsonb;
+	col jsonb;
+BEGIN
+	PERFORM chat_rbac.spec_keys('"audit"', value, '{exclude,digest}');
+	FOR how, cols IN SELECT * FROM jsonb_each(value) LOOP
+		IF jsonb_typeof(cols) <> 'array' THEN
+			PERFORM chat_rbac.spec_error(format('"%s" of "audit" must be an array of columns', how));
+		END IF;
+		FOR col IN SELECT * FROM jsonb_array_elements(cols) LOOP
+			PERFORM chat_rbac.spec_column(format('"%s" of "audit"', how), relation, col, id => false);
+			IF (col #>> '{}')::name = ANY (chat_rbac.spec_places(relation, '{}')) THEN
+				PERFORM chat_rbac.spec_error(format('"%s" of "audit" names column %s of the primary key', how, col),
+					'An event tells its row by it.');
+			ELSIF how = 'digest' AND value -> 'exclude' ? (col #>> '{}') THEN
+				PERFORM chat_rbac.spec_error(format('"audit" both excludes and digests column %s', col));
+			END IF;
+		END LOOP;
+	END LOOP;
+	RETURN value;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_audit(regclass, jsonb) IS 'Internal to protect(): the columns that the audit trail leaves out, or shows as a digest, checked.';
+
 CREATE FUNCTION chat_rbac.spec_requires(spec jsonb, command text) RETURNS chat_rbac.permset
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -446,7 +475,7 @@ DECLARE
 	name text;
 	value jsonb;
 BEGIN
-	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view,actions}', '{resource}');
+	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view,actions,audit}', '{resource}');
 	IF jsonb_typeof(spec -> 'resource') <> 'string' THEN
 		PERFORM chat_rbac.spec_error('"resource" must be a string');
 	END IF;
@@ -466,6 +495,9 @@ BEGIN
 	END IF;
 	IF spec ? 'view' THEN
 		result := result || jsonb_build_object('view', chat_rbac.spec_permission('"view"', spec -> 'view'));
+	END IF;
+	IF spec ? 'audit' THEN
+		result := result || jsonb_build_object('audit', chat_rbac.spec_audit(relation, spec -> 'audit'));
 	END IF;
 
 	IF spec ? 'parent' THEN

@@ -178,9 +178,10 @@ BEGIN
 	/* rows of a partition or child are reached through the protected table only; all at once, for guard_new_parts() */
 	EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, ENABLE ALWAYS TRIGGER chat_rbac_truncate%s',
 		part, CASE WHEN own_guard THEN ', ENABLE ALWAYS TRIGGER zz_chat_rbac_guard' END);
+	PERFORM chat_rbac.audit_part(part, own_guard);
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.guard_part(regclass) IS 'Internal to protect(): closes a table, partition or child to all but policies, and makes the triggers that guard its rows.';
+COMMENT ON FUNCTION chat_rbac.guard_part(regclass) IS 'Internal to protect(): closes a table, partition or child to all but policies, and makes the triggers that guard its rows and record their changes.';
 
 CREATE FUNCTION chat_rbac.warn_of_triggers(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -320,8 +321,10 @@ BEGIN
 	FOR part IN SELECT chat_rbac.parts_of(relation) LOOP
 		IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = part) THEN
 			EXECUTE format('DROP TRIGGER IF EXISTS zz_chat_rbac_guard ON %s', part);
+			EXECUTE format('DROP TRIGGER IF EXISTS "00_chat_rbac_audit" ON %s', part);
 		END IF;
 		EXECUTE format('DROP TRIGGER IF EXISTS chat_rbac_truncate ON %s', part);
+		EXECUTE format('DROP TRIGGER IF EXISTS "00_chat_rbac_audit_truncate" ON %s', part);
 	END LOOP;
 	DELETE FROM chat_rbac.protection p WHERE p.relation = unprotect.relation;
 	PERFORM chat_rbac.warn_of_policies(relation);

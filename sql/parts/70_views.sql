@@ -95,6 +95,10 @@ SELECT p.relation AS "table", p.spec ->> 'resource' AS resource, array_remove(AR
 		(SELECT 'the guard is missing or disabled: ' || string_agg(part::text, ', ' ORDER BY part::text)
 		 FROM chat_rbac.parts_of(p.relation) AS part
 		 WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = 'zz_chat_rbac_guard' AND t.tgenabled = 'A')),
+		(SELECT 'changes are not recorded: ' || string_agg(part::text, ', ' ORDER BY part::text)
+		 FROM chat_rbac.parts_of(p.relation) AS part
+		 WHERE 2 > (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = part AND t.tgenabled = 'A'
+			AND t.tgname IN ('00_chat_rbac_audit', '00_chat_rbac_audit_truncate'))),
 		(SELECT 'triggers fire after the guard: ' || string_agg(DISTINCT t.tgname, ', ')
 		 FROM chat_rbac.parts_of(p.relation) AS part JOIN pg_trigger t ON t.tgrelid = part
 		 WHERE NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard'),

@@ -1,0 +1,505 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/audit.c
+ *	  Records what is done: the triggers that write the audit trail.
+ *
+ * An AFTER ROW trigger on protected tables and on our own, ENABLE ALWAYS and
+ * named to fire first, writes one event for each row that was changed, under the
+ * permissions of the rules that the change falls under.  Those are found anew
+ * from the row as it was and as it has become, so a change is named as the guard
+ * named it, also where the guard let it pass unasked: for who bypasses
+ * policies, and in a cascade.
+ *
+ * What belongs to one command's events is in a state in the query's memory.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/htup_details.h"
+#include "access/tupconvert.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(chat_rbac_audit);
+PG_FUNCTION_INFO_V1(chat_rbac_audit_truncate);
+PG_FUNCTION_INFO_V1(chat_rbac_audit_note);
+
+/*
+ * One trigger's execution: all rows of one relation in one query.  The check
+ * comes first, because fn_extra is that to authz.c.
+ */
+typedef struct AuditState
+{
+	RbacCheck	check;
+	MemoryContext query;
+	RbacProtection *form;
+	RbacTrailWho *who;
+	RbacPlaceFinder *finder;
+	MemoryContext row;			/* reset after each */
+	uint64		rules;			/* that actions are the names of; 0: none */
+	RbacCommand command;
+	Datum		actions;
+	MemoryContext actions_context;
+	HeapTuple	moved;			/* the row that left its partition last, */
+	TupleDesc	moved_desc;		/* and what it was then */
+	MemoryContextCallback release;
+} AuditState;
+
+/* Whose row has left its partition and has not come to another one yet. */
+static AuditState *moving = NULL;
+
+/* ---- the trigger's execution ---- */
+
+static void
+forget_state(void *arg)
+{
+	AuditState *state = (AuditState *) arg;
+
+	if (moving == state)
+		moving = NULL;
+	if (state->form != NULL)
+		rbac_protection_unpin(state->form);
+}
+
+static AuditState *
+audit_state(FmgrInfo *flinfo, Relation rel)
+{
+	AuditState *state = (AuditState *) flinfo->fn_extra;
+	MemoryContext old;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(AuditState));
+		rbac_authz_attach(flinfo, &state->check);
+		state->query = flinfo->fn_mcxt;
+		state->release.func = forget_state;
+		state->release.arg = state;
+		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &state->release);
+	}
+	if (state->who != NULL)
+		return state;
+
+	rbac_authz_check(flinfo);
+	if (state->check.switched)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the session has become somebody else within a command that changes table \"%s\"",
+						RelationGetRelationName(rel)),
+				 errhint("Set the identity in a command of its own.")));
+	old = MemoryContextSwitchTo(state->query);
+	if (state->form == NULL)
+		state->form = rbac_protection_pin(RelationGetRelid(rel));
+	if (state->form == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" has chat_rbac's audit trigger, but no specification",
+						RelationGetRelationName(rel)),
+				 errhint("Protect it again, or drop the trigger.")));
+	state->finder = rbac_place_finder(state->query);
+	state->row = AllocSetContextCreate(state->query, "chat_rbac event", ALLOCSET_DEFAULT_SIZES);
+	state->actions_context = AllocSetContextCreate(state->query, "chat_rbac event actions", ALLOCSET_SMALL_SIZES);
+	state->who = rbac_trail_who(state->check.grants);
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
+/* ---- how far from what was asked for ---- */
+
+/*
+ * A foreign key's cascade changes rows by commands of its own, whose triggers
+ * are fired with those of the command that it follows from.  Its commands are
+ * numbered after the event that it follows from, and before the next one: so
+ * each event leaves a mark, where its level is not that of the mark before.
+ */
+typedef struct LevelMark
+{
+	CommandId	after;			/* commands from then on follow from events */
+	int			level;			/* of this level */
+} LevelMark;
+
+static LevelMark *marks = NULL;
+static int	nmarks = 0;
+static int	marks_capacity = 0;
+static LocalTransactionId marks_transaction = InvalidLocalTransactionId;
+
+static void
+mark_level(CommandId now, int level)
+{
+	if (marks_transaction != rbac_local_transaction())
+		nmarks = 0;
+	marks_transaction = rbac_local_transaction();
+
+	/* a subtransaction that was rolled back leaves its numbers to others */
+	while (nmarks > 0 && marks[nmarks - 1].after >= now)
+		nmarks--;
+	if (nmarks > 0 && marks[nmarks - 1].level == level)
+		return;
+	if (nmarks == marks_capacity)
+	{
+		marks_capacity = Max(16, marks_capacity * 2);
+		marks = marks == NULL ? MemoryContextAlloc(TopMemoryContext, sizeof(LevelMark) * marks_capacity) :
+			repalloc(marks, sizeof(LevelMark) * marks_capacity);
+	}
+	marks[nmarks].after = now;
+	marks[nmarks++].level = level;
+}
+
+/* The level of a row that command has changed, in a query that began at command base. */
+static int
+level_of(CommandId command, CommandId base)
+{
+	if (command <= base || marks_transaction != rbac_local_transaction())
+		return 0;
+	for (int i = nmarks - 1; i >= 0; i--)
+	{
+		if (marks[i].after < command)
+			return marks[i].after >= base ? marks[i].level + 1 : 1;
+	}
+	return 1;
+}
+
+/* The command that has made the change: it stands in the row itself. */
+static CommandId
+command_of(const TriggerData *trigdata, CommandId base)
+{
+	HeapTuple	tuple = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
+
+	if (trigdata->tg_relation->rd_rel->relam != HEAP_TABLE_AM_OID)
+		return base;
+	return TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) ?
+		HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data);
+}
+
+static void
+tell_command(const TriggerData *trigdata, RbacEvent *event)
+{
+	CommandId	base = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : GetCurrentCommandId(false);
+	CommandId	command = command_of(trigdata, base);
+	int			level = level_of(command, base);
+
+	event->command = (int32) command;
+	event->depth = level + DatumGetInt32(pg_trigger_depth(NULL)) - 1;
+	mark_level(GetCurrentCommandId(false), level);
+}
+
+/* ---- under which permissions ---- */
+
+static Datum
+text_array(Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* The permissions that rules name; where none does, what the resource calls such a change by default. */
+static Datum
+name_actions(const RbacProtection *form, RbacCommand command, const RbacDemand *demands, int ndemands)
+{
+	static const char *const defaults[RBAC_NCOMMANDS] = {"create", "edit", "delete"};
+	Datum	   *names = palloc(sizeof(Datum) * (ndemands + 1));
+	int			n = 0;
+
+	for (int i = 0; i < ndemands; i++)
+	{
+		const RbacAction *action = demands[i].action;
+		RbacPermission permission;
+		size_t		pos = 0;
+		bool		named = action != NULL && !action->any && action->requires >= 0;
+
+		for (int j = 0; j < i && named; j++)
+			named = demands[j].action == NULL || demands[j].action->any ||
+				demands[j].action->requires != action->requires;
+		if (named && rbac_permset_next(&form->needs[action->requires], &pos, &permission))
+			names[n++] = PointerGetDatum(cstring_to_text_with_len(permission.text, (int) permission.len));
+	}
+	if (n == 0)
+		names[n++] = CStringGetTextDatum(psprintf("%s.%s", rbac_image_resource(form->image), defaults[command]));
+	return text_array(names, n);
+}
+
+/* The same, kept for the next row that falls under the same rules. */
+static Datum
+actions_of(AuditState *state, RbacCommand command, const RbacDemand *demands, int ndemands)
+{
+	const RbacProtection *form = state->form;
+	uint64		rules = UINT64CONST(1) << 63;
+	MemoryContext old;
+
+	for (int i = 0; i < ndemands; i++)
+	{
+		if (demands[i].action != NULL)
+			rules |= UINT64CONST(1) << (demands[i].action - form->actions);
+	}
+	if (form->nactions > 62)
+		rules = 0;
+	if (rules != 0 && state->rules == rules && state->command == command)
+		return state->actions;
+	state->rules = 0;
+	MemoryContextReset(state->actions_context);
+	old = MemoryContextSwitchTo(state->actions_context);
+	state->actions = name_actions(form, command, demands, ndemands);
+	MemoryContextSwitchTo(old);
+	state->rules = rules;
+	state->command = command;
+	return state->actions;
+}
+
+/* ---- writing ---- */
+
+static void
+write_event(AuditState *state, const RbacPlace *place, const RbacPlace *other, RbacEvent *event)
+{
+	event->has_org = place->has_org;
+	event->org = place->org;
+	event->relation = state->form->root;
+	event->table_name = rbac_image_table_name(state->form->image);
+	rbac_place_arrays(state->finder, place, other, &event->unit_kinds, &event->unit_keys);
+	rbac_trail_write(state->who, event);
+}
+
+/* A row that is there from now on, or not any more. */
+static void
+record_row(AuditState *state, const char *operation, const RbacRow *row, bool comes, RbacEvent *event)
+{
+	RbacImage  *image = rbac_image_get(state->form);
+	RbacPlace	place;
+
+	event->operation = operation;
+	event->row_key = rbac_image_key(image, state->form, row);
+	event->old = comes ? (Datum) 0 : rbac_image_row(image, row);
+	event->new = comes ? rbac_image_row(image, row) : (Datum) 0;
+	rbac_place_find(state->finder, state->form, row, &place);
+	write_event(state, &place, NULL, event);
+}
+
+/* A row that another org has got is gone for the one and new to the other. */
+static void
+record_update(AuditState *state, const RbacChange *change, const RbacDemand *demands, int ndemands, RbacEvent *event)
+{
+	RbacImage  *image = rbac_image_get(state->form);
+	RbacPlace	before;
+	RbacPlace	after;
+
+	rbac_place_find(state->finder, state->form, change->old, &before);
+	rbac_place_find(state->finder, state->form, change->new, &after);
+	if (before.has_org != after.has_org || before.org != after.org)
+	{
+		record_row(state, "delete", change->old, false, event);
+		record_row(state, "insert", change->new, true, event);
+		return;
+	}
+	event->operation = "update";
+	event->row_key = rbac_image_key(image, state->form, change->old);
+	event->old = rbac_image_columns(image, change->old, demands, ndemands);
+	event->new = rbac_image_columns(image, change->new, demands, ndemands);
+	write_event(state, &before, &after, event);
+}
+
+/* ---- rows that move between partitions ---- */
+
+/* Remember the row that an UPDATE takes out of its partition, which the heap says it does. */
+static bool
+leaves_partition(AuditState *state, const TriggerData *trigdata)
+{
+	Relation	rel = trigdata->tg_relation;
+	MemoryContext old;
+
+	if (!TRIGGER_FIRED_BY_DELETE(trigdata->tg_event) || !rel->rd_rel->relispartition ||
+		rel->rd_rel->relam != HEAP_TABLE_AM_OID ||
+		!HeapTupleHeaderIndicatesMovedPartitions(trigdata->tg_trigtuple->t_data))
+		return false;
+	old = MemoryContextSwitchTo(state->query);
+	if (state->moved != NULL)
+		heap_freetuple(state->moved);
+	if (state->moved_desc == NULL)
+		state->moved_desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	state->moved = heap_copytuple(trigdata->tg_trigtuple);
+	MemoryContextSwitchTo(old);
+	moving = state;
+	return true;
+}
+
+/* Is this insertion where that row arrives?  Then *old is that row, as if it had been here. */
+static bool
+enters_partition(AuditState *state, const TriggerData *trigdata, RbacRow *old)
+{
+	AuditState *from = moving;
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	TupleConversionMap *map;
+	HeapTuple	tuple;
+	Datum	   *values;
+	bool	   *nulls;
+
+	moving = NULL;
+	if (from == NULL || !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ||
+		from->query != state->query || from->form->root != state->form->root)
+		return false;
+	map = convert_tuples_by_name(from->moved_desc, desc);
+	tuple = map != NULL ? execute_attr_map_tuple(from->moved, map) : from->moved;
+	values = palloc(sizeof(Datum) * desc->natts);
+	nulls = palloc(sizeof(bool) * desc->natts);
+	heap_deform_tuple(tuple, desc, values, nulls);
+	old->values = values;
+	old->nulls = nulls;
+	return true;
+}
+
+/* ---- the triggers ---- */
+
+static void
+record_change(AuditState *state, const TriggerData *trigdata)
+{
+	TupleDesc	desc = RelationGetDescr(trigdata->tg_relation);
+	RbacChange	change = {.form = state->form,.grants = state->check.grants};
+	RbacDemand *demands = palloc(sizeof(RbacDemand) * (desc->natts + 1));
+	RbacEvent	event = {0};
+	RbacRow		rows[2];
+	RbacRow		was;
+	int			ndemands;
+
+	rbac_image_get(state->form);
+	rbac_rule_read_change(trigdata, &change, rows);
+	tell_command(trigdata, &event);
+	if (enters_partition(state, trigdata, &was))
+	{
+		change.command = RBAC_UPDATE;
+		change.old = &was;
+		ndemands = rbac_rule_demands(desc, &change, demands);
+		event.actions = actions_of(state, change.command, demands, ndemands);
+		record_row(state, "move_in", change.new, true, &event);
+		return;
+	}
+	if (leaves_partition(state, trigdata))
+	{
+		event.actions = text_array(NULL, 0);
+		record_row(state, "move_out", change.old, false, &event);
+		return;
+	}
+	ndemands = rbac_rule_demands(desc, &change, demands);
+	if (ndemands == 0)
+		return;					/* an update that changed nothing */
+	event.actions = actions_of(state, change.command, demands, ndemands);
+	if (change.command == RBAC_UPDATE)
+		record_update(state, &change, demands, ndemands, &event);
+	else if (change.command == RBAC_INSERT)
+		record_row(state, "insert", change.new, true, &event);
+	else
+		record_row(state, "delete", change.old, false, &event);
+}
+
+/* Rows that our own script writes are part of the extension, and nobody's deed. */
+static bool
+is_our_script(void)
+{
+	return creating_extension && CurrentExtensionObject == get_extension_oid("chat_rbac", true);
+}
+
+/*
+ * chat_rbac.audit() trigger
+ *		AFTER INSERT OR UPDATE OR DELETE, for each row.
+ */
+Datum
+chat_rbac_audit(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	AuditState *state;
+	MemoryContext old;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_AFTER(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired after a change, for each row", "chat_rbac.audit")));
+	if (is_our_script())
+		return PointerGetDatum(NULL);
+	state = audit_state(fcinfo->flinfo, trigdata->tg_relation);
+	MemoryContextReset(state->row);
+	old = MemoryContextSwitchTo(state->row);
+	record_change(state, trigdata);
+	MemoryContextSwitchTo(old);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * chat_rbac.audit_truncate() trigger
+ *		AFTER TRUNCATE, for each statement.  The event is of no org: the rows
+ *		were of all.
+ */
+Datum
+chat_rbac_audit_truncate(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	AuditState *state;
+	RbacEvent	event = {0};
+	RbacPlace	nowhere = {0};
+	RbacDemand	none = {NULL, 0};
+	MemoryContext old;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event) ||
+		!TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired after TRUNCATE", "chat_rbac.audit_truncate")));
+	if (is_our_script())
+		return PointerGetDatum(NULL);
+	state = audit_state(fcinfo->flinfo, trigdata->tg_relation);
+	old = MemoryContextSwitchTo(state->row);
+	rbac_image_get(state->form);
+	event.operation = "truncate";
+	event.command = (int32) GetCurrentCommandId(false);
+	event.depth = DatumGetInt32(pg_trigger_depth(NULL)) - 1;
+	event.actions = name_actions(state->form, RBAC_DELETE, &none, 0);
+	if (state->form->relid != state->form->root)
+		event.row_key = CStringGetTextDatum(RelationGetRelationName(trigdata->tg_relation));
+	write_event(state, &nowhere, NULL, &event);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->row);
+	return PointerGetDatum(NULL);
+}
+
+/* An argument that may be null. */
+static Datum
+argument(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(n)));
+}
+
+/*
+ * chat_rbac.audit_note(operation text, action text, relation regclass, table_name text, row_key text,
+ *						org bigint, unit_kinds text[], unit_keys bigint[], new jsonb, reason text) -> bigint
+ *		Writes an event that no trigger writes, and returns its id.
+ */
+Datum
+chat_rbac_audit_note(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacEvent	event = {0};
+	Datum		action;
+
+	PreventCommandIfReadOnly("audit_note()");
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(6) || PG_ARGISNULL(7))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("an event needs an operation, an action and its units")));
+	action = argument(fcinfo, 1);
+	event.operation = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	event.actions = text_array(&action, 1);
+	event.relation = PG_ARGISNULL(2) ? InvalidOid : PG_GETARG_OID(2);
+	event.table_name = argument(fcinfo, 3);
+	event.row_key = argument(fcinfo, 4);
+	event.has_org = !PG_ARGISNULL(5);
+	event.org = event.has_org ? PG_GETARG_INT64(5) : 0;
+	event.unit_kinds = argument(fcinfo, 6);
+	event.unit_keys = argument(fcinfo, 7);
+	event.new = argument(fcinfo, 8);
+	event.reason = argument(fcinfo, 9);
+	event.command = (int32) GetCurrentCommandId(false);
+	PG_RETURN_INT64(rbac_trail_write(rbac_trail_who(check->grants), &event));
+}

@@ -1,0 +1,533 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/image.c
+ *	  Rows as the audit trail shows them: their columns as jsonb, their key as
+ *	  text.
+ *
+ * What is written does not depend on the session's settings for output, so that
+ * the same value always looks the same and can be read back.  Numbers, booleans
+ * and null are JSON's own; all else is what to_jsonb() makes of it.
+ *
+ * A column that the specification excludes is left out.  One that it wants as a
+ * digest, and any value of more than RBAC_IMAGE_BYTES, stands as its length and
+ * its SHA-256.  A value is fetched from the toast table only if it is shown.
+ *
+ * How to write each column is made at the first use and kept with the table's
+ * compiled form.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/detoast.h"
+#include "access/relation.h"
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "nodes/makefuncs.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgroids.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/varlena.h"
+
+typedef enum ImageKind
+{
+	IMAGE_NONE,					/* dropped, generated, or excluded */
+	IMAGE_BOOL,
+	IMAGE_INT2,
+	IMAGE_INT4,
+	IMAGE_INT8,
+	IMAGE_NUMERIC,
+	IMAGE_TEXT,
+	IMAGE_JSONB,
+	IMAGE_DATETIME,				/* date, time, timestamp, and those with zones */
+	IMAGE_OTHER					/* by to_jsonb() */
+} ImageKind;
+
+typedef struct ImageColumn
+{
+	ImageKind	kind;
+	bool		digest;			/* always */
+	bool		varies;			/* its output depends on settings */
+	char	   *name;
+	int			namelen;
+	Oid			type;			/* without its domains */
+	int16		len;
+	FmgrInfo	convert;		/* to_jsonb, for other */
+	FmgrInfo	output;
+} ImageColumn;
+
+struct RbacImage
+{
+	int			natts;
+	ImageColumn *columns;
+	Datum		table_name;
+	const char *resource;
+};
+
+/* The columns that the specification has something to say of. */
+static RbacQuery treated_query = {
+	"SELECT p.spec OPERATOR(pg_catalog.->>) 'resource', t.key, c.name FROM chat_rbac.specification p"
+	" LEFT JOIN LATERAL pg_catalog.jsonb_each(p.spec OPERATOR(pg_catalog.->) 'audit') AS t ON true"
+	" LEFT JOIN LATERAL pg_catalog.jsonb_array_elements_text(t.value) AS c (name) ON true"
+	" WHERE p.relation OPERATOR(pg_catalog.=) $1",
+	1, {OIDOID}, NULL
+};
+
+/* ---- how to write a column ---- */
+
+/* Does a type's output depend on settings?  Only of some it is known that it does not. */
+static bool
+output_varies(Oid type)
+{
+	Oid			element = get_element_type(type);
+
+	if (OidIsValid(element))
+		type = getBaseType(element);
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case UUIDOID:
+		case JSONBOID:
+		case JSONOID:
+		case INETOID:
+		case CIDROID:
+			return false;
+		default:
+			return get_typtype(type) != TYPTYPE_ENUM;
+	}
+}
+
+static ImageKind
+kind_of(Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+			return IMAGE_BOOL;
+		case INT2OID:
+			return IMAGE_INT2;
+		case INT4OID:
+			return IMAGE_INT4;
+		case INT8OID:
+			return IMAGE_INT8;
+		case NUMERICOID:
+			return IMAGE_NUMERIC;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+			return IMAGE_TEXT;
+		case JSONBOID:
+			return IMAGE_JSONB;
+		case DATEOID:
+		case TIMEOID:
+		case TIMETZOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return IMAGE_DATETIME;
+		default:
+			return IMAGE_OTHER;
+	}
+}
+
+/* Also of a column that is not shown: it may be part of the key. */
+static void
+prepare_column(ImageColumn *column, Form_pg_attribute attr, MemoryContext context)
+{
+	Oid			output;
+	bool		is_varlena;
+
+	column->name = MemoryContextStrdup(context, NameStr(attr->attname));
+	column->namelen = strlen(column->name);
+	column->type = getBaseType(attr->atttypid);
+	column->len = attr->attlen;
+	column->varies = output_varies(column->type);
+	column->kind = kind_of(column->type);
+	getTypeOutputInfo(column->type, &output, &is_varlena);
+	fmgr_info_cxt(output, &column->output, context);
+	if (column->kind == IMAGE_OTHER)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+		Node	   *value = (Node *) makeNullConst(column->type, -1, attr->attcollation);
+
+		fmgr_info_cxt(F_TO_JSONB, &column->convert, context);
+		fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(value), InvalidOid,
+												 InvalidOid, COERCE_EXPLICIT_CALL), &column->convert);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+static RbacImage *
+prepare_image(const RbacProtection *form, Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	RbacImage  *image = MemoryContextAllocZero(form->context, sizeof(RbacImage));
+	Datum		root = ObjectIdGetDatum(form->root);
+	RbacCatalogScope scope;
+	MemoryContext old;
+	uint64		rows;
+
+	image->natts = desc->natts;
+	image->columns = MemoryContextAllocZero(form->context, sizeof(ImageColumn) * desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			prepare_column(&image->columns[i], TupleDescAttr(desc, i), form->context);
+		if (TupleDescAttr(desc, i)->attgenerated != '\0')
+			image->columns[i].kind = IMAGE_NONE;
+	}
+	rbac_catalog_open(&scope);
+	rows = rbac_catalog_query(&scope, &treated_query, &root, NULL);
+	if (rows > 0)
+		image->resource = MemoryContextStrdup(form->context, rbac_catalog_text(0, 1));
+	for (uint64 i = 0; i < rows && rbac_catalog_text(0, 3) != NULL; i++)
+	{
+		ImageColumn *column = &image->columns[rbac_protection_column(rel, rbac_catalog_text(i, 3)).attnum - 1];
+
+		if (strcmp(rbac_catalog_text(i, 2), "digest") == 0)
+			column->digest = true;
+		else
+			column->kind = IMAGE_NONE;
+	}
+	rbac_catalog_close(&scope);
+	old = MemoryContextSwitchTo(form->context);
+	image->table_name =
+		CStringGetTextDatum(quote_qualified_identifier(get_namespace_name(get_rel_namespace(form->root)),
+													   get_rel_name(form->root)));
+	MemoryContextSwitchTo(old);
+	return image;
+}
+
+/*
+ * rbac_image_get
+ *		How to write the rows of form's table.
+ */
+RbacImage *
+rbac_image_get(RbacProtection *form)
+{
+	if (form->image == NULL)
+	{
+		Relation	rel = relation_open(form->relid, AccessShareLock);
+
+		form->image = prepare_image(form, rel);
+		relation_close(rel, NoLock);
+	}
+	return form->image;
+}
+
+/* The name of the protected table, with its schema: a text that lives with the form. */
+Datum
+rbac_image_table_name(const RbacImage *image)
+{
+	return image->table_name;
+}
+
+const char *
+rbac_image_resource(const RbacImage *image)
+{
+	return image->resource;
+}
+
+/* ---- settings for output ---- */
+
+/* The nest level of settings under which output is the same for all; 0 while they are the session's. */
+typedef int SettingsLevel;
+
+static void
+need_settings(SettingsLevel *level)
+{
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog"},
+		{"DateStyle", "ISO"},
+		{"IntervalStyle", "postgres"},
+		{"TimeZone", "UTC"},
+		{"extra_float_digits", "3"},
+		{"bytea_output", "hex"},
+		{"lc_monetary", "C"},
+		{"xmlbinary", "base64"}
+	};
+
+	if (*level > 0)
+		return;
+	*level = NewGUCNestLevel();
+	for (size_t i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static void
+restore_settings(SettingsLevel *level)
+{
+	if (*level > 0)
+		AtEOXact_GUC(false, *level);
+	*level = 0;
+}
+
+static char *
+output_text(ImageColumn *column, Datum value, SettingsLevel *level)
+{
+	if (column->varies)
+		need_settings(level);
+	return OutputFunctionCall(&column->output, value);
+}
+
+/* ---- values ---- */
+
+static JsonbValue
+string_value(const char *text, int len)
+{
+	JsonbValue	result;
+
+	result.type = jbvString;
+	result.val.string.val = unconstify(char *, text);
+	result.val.string.len = len;
+	return result;
+}
+
+static JsonbValue
+number_value(Datum numeric)
+{
+	JsonbValue	result;
+
+	if (numeric_is_nan(DatumGetNumeric(numeric)) || numeric_is_inf(DatumGetNumeric(numeric)))
+	{
+		char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out, numeric));
+
+		return string_value(text, strlen(text));
+	}
+	result.type = jbvNumeric;
+	result.val.numeric = DatumGetNumeric(numeric);
+	return result;
+}
+
+static JsonbValue
+binary_value(Jsonb *jsonb)
+{
+	JsonbValue	result;
+
+	result.type = jbvBinary;
+	result.val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
+	result.val.binary.data = &jsonb->root;
+	return result;
+}
+
+static JsonbValue
+datetime_value(Oid type, Datum value)
+{
+	char	   *text = palloc(MAXDATELEN + 1);
+	int			utc = 0;
+
+	JsonEncodeDateTime(text, value, type, &utc);
+	return string_value(text, strlen(text));
+}
+
+/* The bytes of a value that its digest is of: those of a text or bytea, else of its text form. */
+static const char *
+digest_bytes(ImageColumn *column, Datum value, SettingsLevel *level, size_t *len)
+{
+	char	   *text;
+
+	if (column->kind == IMAGE_TEXT || column->type == BYTEAOID)
+	{
+		struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+
+		*len = VARSIZE_ANY_EXHDR(bytes);
+		return VARDATA_ANY(bytes);
+	}
+	text = output_text(column, value, level);
+
+	*len = strlen(text);
+	return text;
+}
+
+static void
+push_digest(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLevel *level)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8		hash[PG_SHA256_DIGEST_LENGTH];
+	char	   *hex = palloc(2 * sizeof(hash));
+	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
+	size_t		len;
+	const char *bytes = digest_bytes(column, value, level, &len);
+	JsonbValue	part;
+
+	if (pg_cryptohash_init(context) < 0 ||
+		pg_cryptohash_update(context, (const uint8 *) bytes, len) < 0 ||
+		pg_cryptohash_final(context, hash, sizeof(hash)) < 0)
+		elog(ERROR, "could not compute SHA-256");
+	pg_cryptohash_free(context);
+	for (size_t i = 0; i < sizeof(hash); i++)
+	{
+		hex[2 * i] = digits[hash[i] >> 4];
+		hex[2 * i + 1] = digits[hash[i] & 15];
+	}
+	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+	part = string_value("length", 6);
+	pushJsonbValue(state, WJB_KEY, &part);
+	part = number_value(DirectFunctionCall1(int8_numeric, Int64GetDatum((int64) len)));
+	pushJsonbValue(state, WJB_VALUE, &part);
+	part = string_value("sha256", 6);
+	pushJsonbValue(state, WJB_KEY, &part);
+	part = string_value(hex, 2 * sizeof(hash));
+	pushJsonbValue(state, WJB_VALUE, &part);
+	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+static void
+push_value(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLevel *level)
+{
+	JsonbValue	json;
+
+	if (column->digest ||
+		(column->len == -1 && toast_raw_datum_size(value) - VARHDRSZ > RBAC_IMAGE_BYTES))
+	{
+		push_digest(state, column, value, level);
+		return;
+	}
+	switch (column->kind)
+	{
+		case IMAGE_BOOL:
+			json.type = jbvBool;
+			json.val.boolean = DatumGetBool(value);
+			break;
+		case IMAGE_INT2:
+			json = number_value(DirectFunctionCall1(int2_numeric, value));
+			break;
+		case IMAGE_INT4:
+			json = number_value(DirectFunctionCall1(int4_numeric, value));
+			break;
+		case IMAGE_INT8:
+			json = number_value(DirectFunctionCall1(int8_numeric, value));
+			break;
+		case IMAGE_NUMERIC:
+			json = number_value(NumericGetDatum(DatumGetNumeric(value)));
+			break;
+		case IMAGE_TEXT:
+			{
+				text	   *bytes = DatumGetTextPP(value);
+
+				json = string_value(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+				break;
+			}
+		case IMAGE_JSONB:
+			json = binary_value(DatumGetJsonbP(value));
+			break;
+		case IMAGE_DATETIME:
+			json = datetime_value(column->type, value);
+			break;
+		default:
+			if (column->varies)
+				need_settings(level);
+			json = binary_value(DatumGetJsonbP(FunctionCall1(&column->convert, value)));
+	}
+	pushJsonbValue(state, WJB_VALUE, &json);
+}
+
+static void
+push_column(JsonbParseState **state, ImageColumn *column, const RbacRow *row, int at, bool nulls, SettingsLevel *level)
+{
+	JsonbValue	json;
+
+	if (column->kind == IMAGE_NONE || (row->nulls[at] && !nulls))
+		return;
+	json = string_value(column->name, column->namelen);
+	pushJsonbValue(state, WJB_KEY, &json);
+	if (row->nulls[at])
+	{
+		json.type = jbvNull;
+		pushJsonbValue(state, WJB_VALUE, &json);
+	}
+	else
+		push_value(state, column, row->values[at], level);
+}
+
+/*
+ * rbac_image_row
+ *		All columns of a row that are not null, as a jsonb object.
+ */
+Datum
+rbac_image_row(RbacImage *image, const RbacRow *row)
+{
+	JsonbParseState *state = NULL;
+	SettingsLevel level = 0;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int at = 0; at < image->natts; at++)
+		push_column(&state, &image->columns[at], row, at, false, &level);
+	restore_settings(&level);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/*
+ * rbac_image_columns
+ *		The columns of a row that demands name, nulls too, as a jsonb object.
+ */
+Datum
+rbac_image_columns(RbacImage *image, const RbacRow *row, const RbacDemand *demands, int ndemands)
+{
+	JsonbParseState *state = NULL;
+	SettingsLevel level = 0;
+
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = 0; i < ndemands; i++)
+	{
+		int			at = demands[i].attnum - 1;
+
+		push_column(&state, &image->columns[at], row, at, true, &level);
+	}
+	restore_settings(&level);
+	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
+}
+
+/* ---- the key ---- */
+
+static char *
+key_text(RbacImage *image, const RbacRow *row, const RbacColumn *key, SettingsLevel *level)
+{
+	ImageColumn *column = &image->columns[key->attnum - 1];
+
+	return output_text(column, row->values[key->attnum - 1], level);
+}
+
+/*
+ * rbac_image_key
+ *		A row's primary key without the org, as text: a value, or the literal of
+ *		an array of them.
+ */
+Datum
+rbac_image_key(RbacImage *image, const RbacProtection *form, const RbacRow *row)
+{
+	SettingsLevel level = 0;
+	char	   *result;
+
+	if (form->nkeys == 0)
+		result = key_text(image, row, &form->org, &level);
+	else if (form->nkeys == 1)
+		result = key_text(image, row, &form->keys[0], &level);
+	else
+	{
+		Datum	   *parts = palloc(sizeof(Datum) * form->nkeys);
+
+		for (int i = 0; i < form->nkeys; i++)
+			parts[i] = CStringGetTextDatum(key_text(image, row, &form->keys[i], &level));
+		result = OidOutputFunctionCall(F_ARRAY_OUT,
+									   PointerGetDatum(construct_array(parts, form->nkeys, TEXTOID, -1, false, TYPALIGN_INT)));
+	}
+	restore_settings(&level);
+	return CStringGetTextDatum(result);
+}
