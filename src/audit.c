@@ -89,11 +89,10 @@ audit_state(FmgrInfo *flinfo, Relation rel)
 
 	rbac_authz_check(flinfo);
 	if (state->check.switched)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("the session has become somebody else within a command that changes table \"%s\"",
-						RelationGetRelationName(rel)),
-				 errhint("Set the identity in a command of its own.")));
+		rbac_refusal_raise("identity", NULL, NULL,
+						   psprintf("the session has become somebody else within a command that changes table \"%s\"",
+									RelationGetRelationName(rel)),
+						   NULL, "Set the identity in a command of its own.");
 	old = MemoryContextSwitchTo(state->query);
 	if (state->form == NULL)
 		state->form = rbac_protection_pin(RelationGetRelid(rel));

@@ -24,6 +24,8 @@ PG_FUNCTION_INFO_V1(chat_rbac_can);
 PG_FUNCTION_INFO_V1(chat_rbac_can_row);
 PG_FUNCTION_INFO_V1(chat_rbac_actions);
 PG_FUNCTION_INFO_V1(chat_rbac_page_actions);
+PG_FUNCTION_INFO_V1(chat_rbac_record_access);
+PG_FUNCTION_INFO_V1(chat_rbac_record_access_key);
 
 /* The permissions that a table's rows may be asked about: of its resource, and in its specification and its children's. */
 static RbacQuery actions_of_table = {
@@ -180,6 +182,92 @@ chat_rbac_can_row(PG_FUNCTION_ARGS)
 	wanted = set_of(&asked, bytes);
 	PG_RETURN_BOOL(rbac_row_find(state, form, key, &row) && rbac_row_allows(state, form, &wanted, &row));
 }
+
+/* ---- a deliberate look ---- */
+
+/* Records that who asks looks at a row, by that permission or else by the one to see it. */
+static int64
+record_access(FunctionCallInfo fcinfo, int nkeys, const int64 *key)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
+	RbacProtection *form = protected_table(state, PG_GETARG_OID(0));
+	RbacImage  *image = rbac_image_get(form);
+	RbacPlaceFinder *finder = rbac_place_finder(CurrentMemoryContext);
+	char		bytes[RBAC_PERMISSION_MAX + 1];
+	char	   *name = psprintf("%s.view", rbac_image_resource(image));
+	RbacEvent	event = {.operation = "access",.relation = form->root};
+	RbacPermission asked;
+	RbacPermset wanted;
+	RbacPlace	place;
+	RbacRow		row;
+	Datum		action;
+
+	PreventCommandIfReadOnly("record_access()");
+	check_key(form, nkeys);
+	if (check->grants == NULL || !rbac_row_find(state, form, key, &row))
+		rbac_refusal_raise("access", check->grants, name,
+						   psprintf("a row of table \"%s\" with this key is not there, or not to be seen",
+									get_rel_name(form->relid)), NULL, NULL);
+	if (!PG_ARGISNULL(3))
+	{
+		rbac_permission_view_checked(PG_GETARG_VARLENA_PP(3), &asked);
+		wanted = set_of(&asked, bytes);
+		name = pnstrdup(asked.text, asked.len);
+		if (!rbac_row_allows(state, form, &wanted, &row))
+			rbac_refusal_raise("access", check->grants, name,
+							   psprintf("permission \"%s\" is not held on this row of table \"%s\"", name,
+										get_rel_name(form->relid)), NULL, NULL);
+	}
+	action = CStringGetTextDatum(name);
+	event.actions = PointerGetDatum(construct_array(&action, 1, TEXTOID, -1, false, TYPALIGN_INT));
+	event.table_name = rbac_image_table_name(image);
+	event.row_key = rbac_image_key(image, form, &row);
+	event.reason = PG_ARGISNULL(2) ? (Datum) 0 : PointerGetDatum(PG_GETARG_TEXT_P(2));
+	event.command = (int32) GetCurrentCommandId(false);
+	rbac_place_find(finder, form, &row, &place);
+	event.has_org = place.has_org;
+	event.org = place.org;
+	rbac_place_arrays(finder, &place, NULL, &event.unit_kinds, &event.unit_keys);
+	return rbac_trail_write(rbac_trail_who(check->grants), &event);
+}
+
+static void
+require_arguments(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("an access is recorded of a table and a key")));
+}
+
+/*
+ * chat_rbac.record_access(relation regclass, id bigint, reason text, permission) -> bigint
+ *		Records a deliberate look at a row; the event's id.
+ */
+Datum
+chat_rbac_record_access(PG_FUNCTION_ARGS)
+{
+	int64		id;
+
+	require_arguments(fcinfo);
+	id = PG_GETARG_INT64(1);
+	PG_RETURN_INT64(record_access(fcinfo, 1, &id));
+}
+
+/* The same for keys of several columns. */
+Datum
+chat_rbac_record_access_key(PG_FUNCTION_ARGS)
+{
+	int			nkeys;
+	int64	   *key;
+
+	require_arguments(fcinfo);
+	key = array_ids(PG_GETARG_ARRAYTYPE_P(1), &nkeys);
+	PG_RETURN_INT64(record_access(fcinfo, nkeys, key));
+}
+
+/* ---- all that is allowed ---- */
 
 /* The permissions that a table's rows may be asked about, in context. */
 static RbacPermission *

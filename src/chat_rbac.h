@@ -134,6 +134,7 @@ extern bool rbac_identity_by_login;
 
 extern void rbac_identity_init(void);
 extern void rbac_identity_get(RbacIdentity *identity);
+extern bool rbac_identity_by_setting(int64 *org, int64 *member);
 extern const char *rbac_identity_active_roles(void);
 extern const char *rbac_identity_request_id(void);
 extern const char *rbac_identity_reason(void);
@@ -413,6 +414,13 @@ extern const char *rbac_image_resource(const RbacImage *image);
 extern Datum rbac_image_row(RbacImage *image, const RbacRow *row);
 extern Datum rbac_image_columns(RbacImage *image, const RbacRow *row, const RbacDemand *demands, int ndemands);
 extern Datum rbac_image_key(RbacImage *image, const RbacProtection *form, const RbacRow *row);
+
+/* ---- refusal.c: refusals, in the server log ---- */
+
+extern void rbac_refusal_init(void);
+extern void rbac_refusal_log(const char *kind, const RbacGrants *grants, const char *permission, const char *message);
+extern void rbac_refusal_raise(const char *kind, const RbacGrants *grants, const char *permission,
+							   const char *message, const char *detail, const char *hint) pg_attribute_noreturn();
 
 /* ---- trail.c: the audit trail's rows ---- */
 

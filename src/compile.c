@@ -374,6 +374,12 @@ mark_granted(const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedge
 	}
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
 /* Compile what each place's grants add up to, and the names of active roles. */
 static void
 compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
@@ -422,6 +428,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 		if (named[n])
 			grants->roles[grants->nroles++] = MemoryContextStrdup(grants->context, nodes[n].name);
 	}
+	qsort(grants->roles, grants->nroles, sizeof(char *), compare_names);
 }
 
 /* The number of a unit kind, added if it is new. */

@@ -94,6 +94,9 @@ build_grants(const RbacIdentity *identity, const char *active_roles)
 	grants->made_at = rbac_now();
 	grants->valid_until = DT_NOEND;
 	rbac_compile_grants(grants);
+	if (identity->source == RBAC_BY_SETTING && grants->standing != RBAC_ACTIVE)
+		rbac_refusal_log("identity", NULL, NULL,
+						 psprintf("\"" INT64_FORMAT "/" INT64_FORMAT "\" is no active member", identity->org, identity->member));
 	stats.builds++;
 	return grants;
 }

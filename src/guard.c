@@ -147,18 +147,21 @@ refuse(const RbacChange *change, AttrNumber attnum, int need, const char *detail
 {
 	const RbacPermset *set = &change->form->needs[need];
 	StringInfoData names;
+	StringInfoData quoted;
 	RbacPermission permission;
 	size_t		pos = 0;
 
 	initStringInfo(&names);
+	initStringInfo(&quoted);
 	while (rbac_permset_next(set, &pos, &permission))
-		appendStringInfo(&names, "%s\"%.*s\"", names.len > 0 ? ", " : "", (int) permission.len, permission.text);
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 rbac_permset_count(set) == 1 ?
-			 errmsg("permission %s is needed to %s", names.data, deed(change, attnum)) :
-			 errmsg("one of the permissions %s is needed to %s", names.data, deed(change, attnum)),
-			 detail != NULL ? errdetail("%s", detail) : 0));
+	{
+		appendStringInfo(&names, "%s%.*s", names.len > 0 ? ", " : "", (int) permission.len, permission.text);
+		appendStringInfo(&quoted, "%s\"%.*s\"", quoted.len > 0 ? ", " : "", (int) permission.len, permission.text);
+	}
+	rbac_refusal_raise("action", change->grants, names.data,
+					   psprintf(rbac_permset_count(set) == 1 ? "permission %s is needed to %s" :
+								"one of the permissions %s is needed to %s", quoted.data, deed(change, attnum)),
+					   detail, NULL);
 }
 
 /* A detail for a permission that is not held on the row; it tells of who asks only. */
@@ -178,19 +181,16 @@ require(const RbacChange *change, const RbacAction *action, AttrNumber attnum)
 	RbacProtection *form = change->form;
 
 	if (action == NULL || action->requires == RBAC_NEEDS_ANY)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("no rule allows to %s", deed(change, attnum)),
-				 errhint("The table's owner can add one to the \"actions\" of its specification.")));
+		rbac_refusal_raise("action", change->grants, NULL, psprintf("no rule allows to %s", deed(change, attnum)), NULL,
+						   "The table's owner can add one to the \"actions\" of its specification.");
 	if (action->requires == RBAC_NEEDS_OWNER)
 	{
 		if (!rbac_is_owner(form->root, GetUserId()))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("only the table's owner may %s", deed(change, attnum)),
-					 attnum != 0 && change->command != RBAC_UPDATE ?
-					 errdetail("The rule is for the value of column \"%s\".",
-							   get_attname(form->relid, attnum, false)) : 0));
+			rbac_refusal_raise("action", change->grants, NULL,
+							   psprintf("only the table's owner may %s", deed(change, attnum)),
+							   attnum != 0 && change->command != RBAC_UPDATE ?
+							   psprintf("The rule is for the value of column \"%s\".",
+										get_attname(form->relid, attnum, false)) : NULL, NULL);
 	}
 	else if (!rbac_row_allows(change->rows, form, &form->needs[action->requires], where))
 		refuse(change, attnum, action->requires, held_elsewhere(change, action->requires));
@@ -471,10 +471,8 @@ decide(Relation rel, const RbacChange *change)
 	RbacDemand *demands;
 
 	if (change->grants == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("no active member is asking to %s", deed(change, 0)),
-				 errhint("Set chat_rbac.identity; SELECT * FROM chat_rbac.whoami() shows who asks.")));
+		rbac_refusal_raise("action", NULL, NULL, psprintf("no active member is asking to %s", deed(change, 0)), NULL,
+						   "Set chat_rbac.identity; SELECT * FROM chat_rbac.whoami() shows who asks.");
 	demands = palloc(sizeof(RbacDemand) * (RelationGetNumberOfAttributes(rel) + 1));
 	require_all(change, demands, rbac_rule_demands(RelationGetDescr(rel), change, demands));
 	pfree(demands);
@@ -559,10 +557,9 @@ chat_rbac_guard_truncate(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired by TRUNCATE", "chat_rbac.guard_truncate")));
 	if (!rbac_is_owner(RelationGetRelid(trigdata->tg_relation), GetUserId()))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of protected table \"%s\" to truncate it",
-						RelationGetRelationName(trigdata->tg_relation)),
-				 errhint("Use DELETE, which deletes the rows that you may delete.")));
+		rbac_refusal_raise("action", rbac_authz_check(fcinfo->flinfo)->grants, NULL,
+						   psprintf("must be owner of protected table \"%s\" to truncate it",
+									RelationGetRelationName(trigdata->tg_relation)),
+						   NULL, "Use DELETE, which deletes the rows that you may delete.");
 	return PointerGetDatum(NULL);
 }

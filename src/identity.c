@@ -152,6 +152,15 @@ rbac_identity_get(RbacIdentity *identity)
 	}
 }
 
+/* The member that a setting says is asking, if one does; there may be none such. */
+bool
+rbac_identity_by_setting(int64 *org, int64 *member)
+{
+	*org = current_setting_identity.org;
+	*member = current_setting_identity.member;
+	return !rbac_identity_by_login;
+}
+
 /* The setting chat_rbac.active_roles; empty when all granted roles count. */
 const char *
 rbac_identity_active_roles(void)

@@ -25,5 +25,6 @@ _PG_init(void)
 	rbac_inval_init();
 	rbac_protection_init();
 	rbac_trail_init();
+	rbac_refusal_init();
 	MarkGUCPrefixReserved("chat_rbac");
 }

@@ -10,6 +10,16 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'chat_rbac_audit_truncate';
 COMMENT ON FUNCTION chat_rbac.audit_truncate() IS 'Trigger, after TRUNCATE: records it, as an event of no org. protect() makes it.';
 
+CREATE FUNCTION chat_rbac.record_access(relation regclass, id bigint, reason text DEFAULT NULL, permission chat_rbac.permission DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+AS 'MODULE_PATHNAME', 'chat_rbac_record_access';
+COMMENT ON FUNCTION chat_rbac.record_access(regclass, bigint, text, chat_rbac.permission) IS 'Records that who asks looks at a row of a protected table, as when a supervisor opens a chat, and returns the event''s id. Under <resource>.view, or under the permission given. SQLSTATE 42501 if the row is not visible, or the permission not held on it; reason: by default the setting chat_rbac.reason.';
+
+CREATE FUNCTION chat_rbac.record_access(relation regclass, key bigint[], reason text DEFAULT NULL, permission chat_rbac.permission DEFAULT NULL) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+AS 'MODULE_PATHNAME', 'chat_rbac_record_access_key';
+COMMENT ON FUNCTION chat_rbac.record_access(regclass, bigint[], text, chat_rbac.permission) IS 'The same for a primary key of several columns beside the org.';
+
 CREATE FUNCTION chat_rbac.audit_note(operation text, action text, relation regclass, table_name text, row_key text,
 	org bigint, unit_kinds text[], unit_keys bigint[], new jsonb, reason text) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
