@@ -263,19 +263,22 @@ write_event(AuditState *state, const RbacPlace *place, const RbacPlace *other, R
 	rbac_trail_write(state->who, event);
 }
 
-/* A row that is there from now on, or not any more. */
+/* A row that is there from now on, or not any more; from says where else it was, if anywhere. */
 static void
-record_row(AuditState *state, const char *operation, const RbacRow *row, bool comes, RbacEvent *event)
+record_row(AuditState *state, const char *operation, const RbacRow *row, bool comes, const RbacRow *from, RbacEvent *event)
 {
 	RbacImage  *image = rbac_image_get(state->form);
 	RbacPlace	place;
+	RbacPlace	other;
 
 	event->operation = operation;
 	event->row_key = rbac_image_key(image, state->form, row);
 	event->old = comes ? (Datum) 0 : rbac_image_row(image, row);
 	event->new = comes ? rbac_image_row(image, row) : (Datum) 0;
 	rbac_place_find(state->finder, state->form, row, &place);
-	write_event(state, &place, NULL, event);
+	if (from != NULL)
+		rbac_place_find(state->finder, state->form, from, &other);
+	write_event(state, &place, from != NULL && other.org == place.org ? &other : NULL, event);
 }
 
 /* A row that another org has got is gone for the one and new to the other. */
@@ -290,8 +293,8 @@ record_update(AuditState *state, const RbacChange *change, const RbacDemand *dem
 	rbac_place_find(state->finder, state->form, change->new, &after);
 	if (before.has_org != after.has_org || before.org != after.org)
 	{
-		record_row(state, "delete", change->old, false, event);
-		record_row(state, "insert", change->new, true, event);
+		record_row(state, "delete", change->old, false, NULL, event);
+		record_row(state, "insert", change->new, true, NULL, event);
 		return;
 	}
 	event->operation = "update";
@@ -372,13 +375,13 @@ record_change(AuditState *state, const TriggerData *trigdata)
 		change.old = &was;
 		ndemands = rbac_rule_demands(desc, &change, demands);
 		event.actions = actions_of(state, change.command, demands, ndemands);
-		record_row(state, "move_in", change.new, true, &event);
+		record_row(state, "move_in", change.new, true, change.old, &event);
 		return;
 	}
 	if (leaves_partition(state, trigdata))
 	{
 		event.actions = text_array(NULL, 0);
-		record_row(state, "move_out", change.old, false, &event);
+		record_row(state, "move_out", change.old, false, NULL, &event);
 		return;
 	}
 	ndemands = rbac_rule_demands(desc, &change, demands);
@@ -388,9 +391,9 @@ record_change(AuditState *state, const TriggerData *trigdata)
 	if (change.command == RBAC_UPDATE)
 		record_update(state, &change, demands, ndemands, &event);
 	else if (change.command == RBAC_INSERT)
-		record_row(state, "insert", change.new, true, &event);
+		record_row(state, "insert", change.new, true, NULL, &event);
 	else
-		record_row(state, "delete", change.old, false, &event);
+		record_row(state, "delete", change.old, false, NULL, &event);
 }
 
 /* Rows that our own script writes are part of the extension, and nobody's deed. */

@@ -87,6 +87,8 @@ typedef struct Leaf
 	TimestampTz from;			/* for [from, until) */
 	TimestampTz until;
 	bool		plain;			/* can be written without a plan */
+	LocalTransactionId locked_in;	/* with its indexes, in this transaction */
+	SubTransactionId locked_in_sub; /* and subtransaction */
 	int			nindexes;
 	Oid			indexes[INDEXES_MAX];
 	IndexInfo  *infos[INDEXES_MAX];
@@ -252,12 +254,20 @@ our_relation(const char *name)
 	return relid;
 }
 
-/* The leaf for a time, opened under the lock of a writer; what is kept of it is right then. */
+/*
+ * The leaf for a time, opened under the lock of a writer; what is kept of it is
+ * right then.  A lock lasts for the transaction, unless a subtransaction that
+ * took it is rolled back.
+ */
 static Relation
 open_leaf(TimestampTz at)
 {
 	Relation	rel;
 
+	if (current.valid && at >= current.from && at < current.until &&
+		current.locked_in == rbac_local_transaction() && current.locked_in_sub == GetCurrentSubTransactionId())
+		return table_open(current.leaf, NoLock);
+	current.locked_in = InvalidLocalTransactionId;
 	for (;;)
 	{
 		while (!current.valid || at < current.from || at >= current.until)
@@ -274,8 +284,14 @@ open_leaf(TimestampTz at)
 			table_close(rel, NoLock);
 		}
 		rel = try_relation_open(current.leaf, RowExclusiveLock);
+		for (int i = 0; i < current.nindexes && rel != NULL && current.valid; i++)
+			LockRelationOid(current.indexes[i], RowExclusiveLock);
 		if (rel != NULL && current.valid)
+		{
+			current.locked_in = rbac_local_transaction();
+			current.locked_in_sub = GetCurrentSubTransactionId();
 			return rel;
+		}
 		if (rel != NULL)
 			relation_close(rel, NoLock);
 		current.valid = false;
@@ -423,7 +439,7 @@ insert_directly(Relation leaf, Datum *values, bool *nulls)
 	heap_insert(leaf, tuple, GetCurrentCommandId(true), 0, NULL);
 	for (int i = 0; i < current.nindexes; i++)
 	{
-		Relation	index = index_open(current.indexes[i], RowExclusiveLock);
+		Relation	index = index_open(current.indexes[i], NoLock);
 		IndexInfo  *info = current.infos[i];
 		Datum		index_values[INDEX_MAX_KEYS];
 		bool		index_nulls[INDEX_MAX_KEYS];

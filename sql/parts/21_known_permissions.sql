@@ -68,6 +68,7 @@ FROM (VALUES
 	('audit.view',					'Read the audit trail'),
 	('audit.verify',				'Seal and verify the audit trail'),
 	('audit.export',				'Export the audit trail'),
+	('audit.redact',				'Take personal values out of the audit trail'),
 	('member.view',					'See the members of the org'),
 	('member.invite',				'Invite a member'),
 	('member.manage',				'Change, switch off or remove members'),

@@ -44,7 +44,7 @@ BEGIN ATOMIC
 		 'Drafts, schedules and sends broadcasts that somebody else approves'),
 		('Viewer', '{conversation.view, message.view, customer.view, lead.view, task.view, broadcast.view, template.view, report.view, unit.view}', '{}', NULL,
 		 'Looks, and changes nothing'),
-		('Auditor', '{audit.*, report.view, member.view, role.view, unit.view, settings.view}', '{}', NULL,
+		('Auditor', '{audit.view, audit.verify, audit.export, report.view, member.view, role.view, unit.view, settings.view}', '{}', NULL,
 		 'Reads who did what, but no conversations'),
 		('Finance', '{customer.view, customer.view_finance, billing.*, report.view}', '{}', NULL,
 		 'Sees customers with their finance data, and billing'),

@@ -262,6 +262,7 @@ BEGIN ATOMIC
 		"resource": "message",
 		"org": "org_id",
 		"parent": { "table": %1$s, "column": "conversation_id" },
+		"audit": { "digest": ["body"] },
 		"actions": [
 			{ "on": "insert", "column": "kind", "to": "reply",            "requires": "conversation.reply" },
 			{ "on": "insert", "column": "kind", "to": "note",             "requires": "conversation.note" },
@@ -416,6 +417,7 @@ BEGIN ATOMIC
 		('integration', $spec$ {
 		"resource": "integration",
 		"org": "org_id",
+		"audit": { "exclude": ["secret"] },
 		"actions": [
 			{ "on": "insert", "column": "id",                             "requires": "integration.manage" },
 			{ "on": "insert", "column": "secret", "to": null,             "requires": "any" },
