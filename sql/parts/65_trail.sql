@@ -99,3 +99,314 @@ COMMENT ON FUNCTION chat_rbac.close_trail_table(regclass, boolean) IS 'Internal:
 /* for statements, also those that find no row, and TRUNCATE; tables without policies are not read by others either */
 SELECT chat_rbac.close_trail_table('chat_rbac.audit_event', true), chat_rbac.close_trail_table('chat_rbac.audit_event_default', true),
 	chat_rbac.close_trail_table('chat_rbac.audit_incarnation', true), chat_rbac.close_trail_table('chat_rbac.audit_detached', true);
+
+CREATE FUNCTION chat_rbac.close_trail_parts() RETURNS event_trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	/* while a dump is restored, which this setting tells, triggers come by themselves */
+	PERFORM chat_rbac.close_trail_table(part.relid, current_setting('check_function_bodies')::boolean)
+	FROM pg_partition_tree('chat_rbac.audit_event') AS part
+	WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_partition_tree('chat_rbac.audit_event') AS t ON t.relid = d.objid
+		WHERE d.classid = 'pg_class'::regclass);
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.close_trail_parts() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.close_trail_parts() IS 'Event trigger: a partition that the trail gets by hand is closed in the same command, and one that is opened is closed again.';
+
+CREATE EVENT TRIGGER chat_rbac_trail_parts ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE SCHEMA', 'ALTER TABLE')
+	EXECUTE FUNCTION chat_rbac.close_trail_parts();
+ALTER EVENT TRIGGER chat_rbac_trail_parts ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER chat_rbac_trail_parts IS 'Keeps the partitions of the audit trail closed.';
+
+/* ---- months, and what is too old ---- */
+
+CREATE VIEW chat_rbac.audit_partition AS
+SELECT c.oid::regclass AS relation,
+	coalesce(b.bounds[1]::timestamptz, '-infinity') AS from_at, coalesce(b.bounds[2]::timestamptz, 'infinity') AS to_at
+FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+CROSS JOIN LATERAL regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \((?:''(.+)''|MINVALUE)\) TO \((?:''(.+)''|MAXVALUE)\)') AS b (bounds)
+WHERE i.inhparent = 'chat_rbac.audit_event'::regclass AND b.bounds IS NOT NULL;
+COMMENT ON VIEW chat_rbac.audit_partition IS 'The partitions of the trail and the times whose events they hold, [from_at, to_at); not the default partition.';
+
+CREATE FUNCTION chat_rbac.index_trail_part(relation regclass) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name name := (SELECT c.relname FROM pg_class c WHERE c.oid = relation);
+	suffix text;
+	columns text;
+	made boolean := false;
+BEGIN
+	FOR suffix, columns IN VALUES ('xid', 'xid'), ('org', 'org_id, at'), ('row', 'relation, row_key') LOOP
+		CONTINUE WHEN EXISTS (
+			SELECT FROM pg_index i
+			WHERE i.indrelid = index_trail_part.relation AND i.indisvalid AND i.indpred IS NULL AND columns = (
+				SELECT string_agg(a.attname, ', ' ORDER BY k.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, n)
+				JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum));
+		EXECUTE format('CREATE INDEX %I ON %s (%s)', name || '_' || suffix || '_idx', relation, columns);
+		made := true;
+	END LOOP;
+	RETURN made;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.index_trail_part(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.index_trail_part(regclass) IS 'Internal to audit_maintain(): gives a partition of the trail its indexes. false if it had them.';
+
+CREATE FUNCTION chat_rbac.make_trail_part(from_at timestamptz, to_at timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+	name text := 'audit_event_' || to_char(from_at, 'YYYY_MM');
+	moved bigint;
+BEGIN
+	EXECUTE format('CREATE TABLE chat_rbac.%I (LIKE chat_rbac.audit_event INCLUDING STORAGE)', name);
+	EXECUTE format('COMMENT ON TABLE chat_rbac.%I IS %L', name, format('Events of %s.', to_char(from_at, 'YYYY-MM')));
+	EXECUTE format('WITH gone AS (DELETE FROM ONLY chat_rbac.audit_event_default WHERE at >= $1 AND at < $2 RETURNING *)'
+		' INSERT INTO chat_rbac.%I SELECT * FROM gone', name) USING from_at, to_at;
+	GET DIAGNOSTICS moved = ROW_COUNT;
+	PERFORM chat_rbac.index_trail_part(format('chat_rbac.%I', name)::regclass);
+	PERFORM chat_rbac.close_trail_table(format('chat_rbac.%I', name)::regclass, true);
+	EXECUTE format('ALTER TABLE chat_rbac.audit_event ATTACH PARTITION chat_rbac.%I FOR VALUES FROM (%L) TO (%L)', name, from_at, to_at);
+	RETURN moved;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.make_trail_part(timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.make_trail_part(timestamptz, timestamptz) IS 'Internal to audit_maintain(): makes the partition of a month, and moves what the default partition has of it there; returns how many events.';
+
+CREATE FUNCTION chat_rbac.unsealed_events(relation regclass) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	result bigint;
+BEGIN
+	EXECUTE format('SELECT count(*) FROM %s AS e LEFT JOIN ('
+		' SELECT DISTINCT ON (b.incarnation) b.incarnation, b.upto_xid, b.upto_event FROM chat_rbac.audit_block b'
+		' ORDER BY b.incarnation, b.block_no DESC) AS sealed ON sealed.incarnation = e.incarnation'
+		' WHERE ((e.xid, e.event_id) < (sealed.upto_xid, sealed.upto_event)) IS NOT TRUE', relation)
+	INTO result;
+	RETURN result;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.unsealed_events(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.unsealed_events(regclass) IS 'Internal to audit_maintain(): how many events of a partition no block has.';
+
+CREATE FUNCTION chat_rbac.audit_maintain(ahead integer DEFAULT 3) RETURNS TABLE (what text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET timezone = 'UTC'
+AS $$
+DECLARE
+	this_month constant timestamptz := date_trunc('month', clock_timestamp());
+	older_than timestamptz;
+	events bigint;
+	month timestamptz;
+	next_month timestamptz;
+	name text;
+	part record;
+BEGIN
+	IF ahead IS NULL OR ahead NOT BETWEEN 0 AND 120 THEN
+		RAISE EXCEPTION 'audit_maintain() makes partitions for 0 to 120 months ahead' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+
+	/* one at a time; writers go on */
+	LOCK TABLE ONLY chat_rbac.audit_event IN SHARE UPDATE EXCLUSIVE MODE;
+	FOR part IN SELECT t.relid, t.isleaf FROM pg_partition_tree('chat_rbac.audit_event') AS t ORDER BY t.relid::text LOOP
+		IF chat_rbac.close_trail_table(part.relid, true) THEN
+			what := format('closed %s, which was open', part.relid);
+			RETURN NEXT;
+		END IF;
+		IF part.isleaf AND chat_rbac.index_trail_part(part.relid) THEN
+			what := format('indexed %s', part.relid);
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+
+	PERFORM chat_rbac.current_org();	/* loads the library, which sees to it who may set this */
+	older_than := this_month - make_interval(months => nullif(current_setting('chat_rbac.audit_retention_months', true), '')::integer);
+	FOR part IN SELECT p.relation, p.from_at, p.to_at FROM chat_rbac.audit_partition p WHERE p.to_at <= older_than AND older_than < this_month ORDER BY p.to_at LOOP
+		/* nobody writes there any more; who did has ended now */
+		EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', part.relation);
+		events := chat_rbac.unsealed_events(part.relation);
+		IF events > 0 THEN
+			what := format('kept %s: it is old enough to be detached, but %s of its events are not sealed', part.relation, events);
+		ELSE
+			EXECUTE format('ALTER TABLE chat_rbac.audit_event DETACH PARTITION %s', part.relation);
+			INSERT INTO chat_rbac.audit_detached
+			SELECT c.relname, part.from_at, part.to_at, clock_timestamp() FROM pg_class c WHERE c.oid = part.relation
+			ON CONFLICT (relation_name) DO UPDATE SET from_at = EXCLUDED.from_at, to_at = EXCLUDED.to_at, detached_at = EXCLUDED.detached_at;
+			what := format('detached %s', part.relation);
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+
+	/* what is in the default partition has to hold still, and so has this month until it has a partition */
+	IF EXISTS (SELECT FROM ONLY chat_rbac.audit_event_default) OR
+		NOT EXISTS (SELECT FROM chat_rbac.audit_partition p WHERE p.from_at <= this_month AND p.to_at > clock_timestamp())
+	THEN
+		LOCK TABLE ONLY chat_rbac.audit_event IN SHARE ROW EXCLUSIVE MODE;
+	END IF;
+	FOR month IN
+		SELECT this_month + make_interval(months => i) FROM generate_series(0, ahead) AS i
+		UNION
+		SELECT date_trunc('month', d.at) FROM ONLY chat_rbac.audit_event_default d WHERE isfinite(d.at)
+		ORDER BY 1
+	LOOP
+		next_month := month + interval '1 month';
+		name := 'chat_rbac.audit_event_' || to_char(month, 'YYYY_MM');
+		CONTINUE WHEN to_regclass(name) IS NOT NULL OR
+			EXISTS (SELECT FROM chat_rbac.audit_partition p WHERE p.from_at < next_month AND p.to_at > month);
+		events := chat_rbac.make_trail_part(month, next_month);
+		what := 'made ' || name || CASE events WHEN 0 THEN '' WHEN 1 THEN ', with 1 event from the default partition'
+			ELSE format(', with %s events from the default partition', events) END;
+		RETURN NEXT;
+	END LOOP;
+
+	SELECT count(*) INTO events FROM ONLY chat_rbac.audit_event_default;
+	IF events > 0 THEN
+		what := format('left %s in the default partition: a table that has the month''s name, or other bounds, is in its way',
+			CASE events WHEN 1 THEN '1 event' ELSE events || ' events' END);
+		RETURN NEXT;
+	END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.audit_maintain(integer) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.audit_maintain(integer) IS 'Makes the trail''s partitions for this month and so many more, moves into their months what the default partition has caught, and detaches, but never drops, months that are older than chat_rbac.audit_retention_months and wholly sealed. Says what it did; nothing if there was nothing to do. To be called once a day.';
+
+/* ---- reading it ---- */
+
+CREATE FUNCTION chat_rbac.past_tense(action text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT concat_ws(' ',
+		CASE
+			WHEN irregular ? verb THEN irregular ->> verb
+			WHEN verb ~ 'e$' THEN verb || 'd'
+			WHEN verb ~ '[^aeiou]y$' THEN left(verb, -1) || 'ied'
+			WHEN verb ~ '^[^aeiou]*[aeiou][^aeiouhwxy]$' OR verb ~ '(fer|mit|bel|cel)$' THEN verb || right(verb, 1) || 'ed'
+			ELSE verb || 'ed'
+		END, nullif(replace(substr(action, length(verb) + 2), '_', ' '), ''))
+	FROM (SELECT split_part(action, '_', 1) AS verb, '{"send": "sent", "resend": "resent", "set": "set", "reset": "reset", "put": "put", "cut": "cut",
+		"split": "split", "read": "read", "write": "wrote", "rewrite": "rewrote", "take": "took", "give": "gave", "get": "got", "make": "made", "do": "did",
+		"undo": "undid", "redo": "redid", "begin": "began", "hold": "held", "withhold": "withheld", "keep": "kept", "leave": "left", "pay": "paid",
+		"sell": "sold", "buy": "bought", "find": "found", "see": "saw", "tell": "told", "run": "ran", "bring": "brought", "build": "built", "choose": "chose",
+		"lend": "lent", "withdraw": "withdrew", "forget": "forgot", "limit": "limited", "hide": "hid", "edit": "edited"}'::jsonb AS irregular) AS words;
+END;
+COMMENT ON FUNCTION chat_rbac.past_tense(text) IS 'Of a permission''s action, for views of the trail: transfer - transferred, view_phone - viewed phone.';
+
+CREATE FUNCTION chat_rbac.event_did(operation text, actions text[], depth integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH plain (verb) AS (
+		SELECT CASE operation WHEN 'insert' THEN 'created' WHEN 'update' THEN 'changed' WHEN 'move_in' THEN 'changed' WHEN 'delete' THEN 'deleted'
+			WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' ELSE operation END
+	), named (verb, n) AS (
+		SELECT CASE
+				WHEN action = 'role.assign' AND operation IN ('insert', 'delete') THEN CASE operation WHEN 'insert' THEN 'granted' ELSE 'revoked' END
+				WHEN action ~ '\.manage$' OR action = 'role.assign' THEN plain.verb
+				ELSE chat_rbac.past_tense(split_part(action, '.', 2)) END,
+			min(n)
+		FROM plain, unnest(actions) WITH ORDINALITY AS u (p, n), split_part(p, '@', 1) AS action
+		WHERE operation NOT IN ('truncate', 'redact')
+		GROUP BY 1
+	), said (verbs) AS (
+		SELECT coalesce((SELECT array_agg(verb ORDER BY n) FROM named), (SELECT ARRAY[verb] FROM plain))
+	)
+	SELECT concat_ws(' ',
+		concat_ws(' and ', nullif(array_to_string(verbs[:cardinality(verbs) - 1], ', '), ''), verbs[cardinality(verbs)]),
+		CASE WHEN operation = 'delete' AND NOT verbs && '{deleted,revoked}' THEN '(deleted)' END,
+		CASE WHEN depth > 0 THEN 'by cascade' END)
+	FROM said;
+END;
+COMMENT ON FUNCTION chat_rbac.event_did(text, text[], integer) IS 'Of an event, for views of the trail: what was done, by the names of the permissions: transferred and assigned.';
+
+CREATE FUNCTION chat_rbac.event_what(table_name text, row_key text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT concat_ws(' ', replace(btrim(substring(table_name FROM '("([^"]|"")+"|[^".]+)$'), '"'), '_', ' '), row_key);
+END;
+COMMENT ON FUNCTION chat_rbac.event_what(text, text) IS 'Of an event, for views of the trail: what it was done to: conversation 7.';
+
+CREATE FUNCTION chat_rbac.event_value(value jsonb, redacted boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE
+		WHEN redacted THEN '(redacted)'
+		WHEN value IS NULL THEN 'null'
+		WHEN jsonb_typeof(value) = 'object' AND value ?& '{length,sha256}' AND value - '{length,sha256}'::text[] = '{}'
+			THEN format('(%s bytes)', value ->> 'length')
+		WHEN length(value::text) > 40 THEN left(value::text, 39) || '…'
+		ELSE value::text END;
+END;
+COMMENT ON FUNCTION chat_rbac.event_value(jsonb, boolean) IS 'A value in an event, for views of the trail: as JSON, cut at 40 characters; of a digest the length.';
+
+CREATE FUNCTION chat_rbac.event_changes(operation text, old jsonb, new jsonb, redaction jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	WITH redacted (before, after) AS (
+		SELECT coalesce(redaction #> '{commitments,old}', '{}'), coalesce(redaction #> '{commitments,new}', '{}')
+	), named (name) AS (
+		SELECT jsonb_object_keys(old) UNION SELECT jsonb_object_keys(new)
+		UNION SELECT jsonb_object_keys(r.before) FROM redacted r UNION SELECT jsonb_object_keys(r.after) FROM redacted r
+	), told (name, before, after) AS (
+		SELECT n.name, chat_rbac.event_value(old -> n.name, r.before ? n.name), chat_rbac.event_value(new -> n.name, r.after ? n.name)
+		FROM named n, redacted r
+		WHERE operation <> 'move_in' OR old -> n.name IS DISTINCT FROM new -> n.name OR r.after ? n.name
+	)
+	SELECT CASE
+		WHEN operation = 'update' OR operation = 'move_in' AND old IS NOT NULL
+			THEN (SELECT string_agg(format('%s: %s → %s', t.name, t.before, t.after), ', ' ORDER BY t.name COLLATE "C") FROM told t)
+		ELSE (SELECT CASE WHEN length(a.told) > 200 THEN left(a.told, 199) || '…' ELSE a.told END
+			FROM (SELECT string_agg(format('%s: %s', t.name, CASE operation WHEN 'delete' THEN t.before ELSE t.after END), ', ' ORDER BY t.name COLLATE "C") FROM told t) AS a (told))
+		END;
+END;
+COMMENT ON FUNCTION chat_rbac.event_changes(text, jsonb, jsonb, jsonb) IS 'Of an event, for views of the trail: team_id: 2 → 3; of a row that came or went, what was in it, cut at 200 characters.';
+
+/* the half of a move between partitions that tells what the row was before */
+CREATE FUNCTION chat_rbac.event_moved(event chat_rbac.audit_event) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT e.old FROM chat_rbac.audit_event e
+	WHERE e.xid = event.xid AND e.incarnation = event.incarnation AND e.relation = event.relation AND e.row_key = event.row_key
+		AND e.command = event.command AND e.operation = 'move_out' AND e.event_id < event.event_id
+	ORDER BY e.event_id DESC LIMIT 1;
+END;
+COMMENT ON FUNCTION chat_rbac.event_moved(chat_rbac.audit_event) IS 'Internal to views of the trail: of a move_in, what its move_out recorded, if the caller may see that.';
+
+CREATE VIEW chat_rbac.activity WITH (security_invoker) AS
+SELECT e.at,
+	coalesce(e.actor_name, 'role ' || e.db_role) AS who,
+	chat_rbac.event_did(e.operation, e.actions, e.depth) AS did,
+	chat_rbac.event_what(e.table_name, e.row_key) AS what,
+	chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN chat_rbac.event_moved(e) ELSE e.old END, e.new, e.redaction) AS changes,
+	e.reason, e.org_id, e.event_id
+FROM chat_rbac.audit_event e
+WHERE e.operation <> 'move_out';
+COMMENT ON VIEW chat_rbac.activity IS 'The audit trail as sentences: when, who, did what, to what, from what to what, and why. Shows what the caller may see of audit_event.';
+
+CREATE FUNCTION chat_rbac.history(relation regclass, key text) RETURNS TABLE (at timestamptz, who text, did text, changes text, reason text, event_id bigint)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+	SELECT e.at,
+		coalesce(e.actor_name, 'role ' || e.db_role),
+		chat_rbac.event_did(e.operation, e.actions, e.depth),
+		chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN chat_rbac.event_moved(e) ELSE e.old END, e.new, e.redaction),
+		e.reason, e.event_id
+	FROM chat_rbac.audit_event e
+	WHERE e.relation = coalesce(pg_partition_root(history.relation), history.relation) AND e.row_key = history.key AND e.operation <> 'move_out'
+	/* one transaction after the other, as the row's lock let them */
+	ORDER BY min(e.at) OVER (PARTITION BY e.incarnation, e.xid), e.xid, e.command, e.event_id;
+END;
+COMMENT ON FUNCTION chat_rbac.history(regclass, text) IS 'What happened to a row, oldest first, as far as the caller may see it. The key is the primary key without the org, as text: a value, or {several,values}.';
+
+CREATE FUNCTION chat_rbac.history(relation regclass, VARIADIC key bigint[]) RETURNS TABLE (at timestamptz, who text, did text, changes text, reason text, event_id bigint)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
+BEGIN ATOMIC
+	SELECT h.* FROM chat_rbac.history(history.relation, CASE cardinality(history.key) WHEN 1 THEN history.key[1]::text ELSE history.key::text END) AS h;
+END;
+COMMENT ON FUNCTION chat_rbac.history(regclass, bigint[]) IS 'What happened to a row, oldest first, as far as the caller may see it. The key is the primary key without the org.';
