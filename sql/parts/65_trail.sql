@@ -245,11 +245,11 @@ BEGIN
 		RETURN NEXT;
 	END LOOP;
 
-	/* what is in the default partition has to hold still, and so has this month until it has a partition */
+	/* a writer finds its partition under a lock on it: none goes to the default partition from here on, and this month's come out of there */
 	IF EXISTS (SELECT FROM ONLY chat_rbac.audit_event_default) OR
 		NOT EXISTS (SELECT FROM chat_rbac.audit_partition p WHERE p.from_at <= this_month AND p.to_at > clock_timestamp())
 	THEN
-		LOCK TABLE ONLY chat_rbac.audit_event IN SHARE ROW EXCLUSIVE MODE;
+		LOCK TABLE ONLY chat_rbac.audit_event_default IN ACCESS EXCLUSIVE MODE;
 	END IF;
 	FOR month IN
 		SELECT this_month + make_interval(months => i) FROM generate_series(0, ahead) AS i
