@@ -281,90 +281,109 @@ COMMENT ON FUNCTION chat_rbac.audit_maintain(integer) IS 'Makes the trail''s par
 /* ---- reading it ---- */
 
 CREATE FUNCTION chat_rbac.past_tense(action text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT concat_ws(' ',
-		CASE
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	irregular constant jsonb := '{"begin": "began", "bring": "brought", "build": "built", "buy": "bought", "choose": "chose", "cut": "cut", "do": "did",
+		"edit": "edited", "find": "found", "forget": "forgot", "get": "got", "give": "gave", "hide": "hid", "hold": "held", "keep": "kept", "leave": "left",
+		"lend": "lent", "limit": "limited", "make": "made", "pay": "paid", "put": "put", "read": "read", "redo": "redid", "resend": "resent", "reset": "reset",
+		"rewrite": "rewrote", "run": "ran", "see": "saw", "sell": "sold", "send": "sent", "set": "set", "split": "split", "take": "took", "tell": "told",
+		"undo": "undid", "withdraw": "withdrew", "withhold": "withheld", "write": "wrote"}';
+	verb text := split_part(action, '_', 1);
+BEGIN
+	RETURN CASE
 			WHEN irregular ? verb THEN irregular ->> verb
 			WHEN verb ~ 'e$' THEN verb || 'd'
 			WHEN verb ~ '[^aeiou]y$' THEN left(verb, -1) || 'ied'
 			WHEN verb ~ '^[^aeiou]*[aeiou][^aeiouhwxy]$' OR verb ~ '(fer|mit|bel|cel)$' THEN verb || right(verb, 1) || 'ed'
 			ELSE verb || 'ed'
-		END, nullif(replace(substr(action, length(verb) + 2), '_', ' '), ''))
-	FROM (SELECT split_part(action, '_', 1) AS verb, '{"send": "sent", "resend": "resent", "set": "set", "reset": "reset", "put": "put", "cut": "cut",
-		"split": "split", "read": "read", "write": "wrote", "rewrite": "rewrote", "take": "took", "give": "gave", "get": "got", "make": "made", "do": "did",
-		"undo": "undid", "redo": "redid", "begin": "began", "hold": "held", "withhold": "withheld", "keep": "kept", "leave": "left", "pay": "paid",
-		"sell": "sold", "buy": "bought", "find": "found", "see": "saw", "tell": "told", "run": "ran", "bring": "brought", "build": "built", "choose": "chose",
-		"lend": "lent", "withdraw": "withdrew", "forget": "forgot", "limit": "limited", "hide": "hid", "edit": "edited"}'::jsonb AS irregular) AS words;
-END;
-COMMENT ON FUNCTION chat_rbac.past_tense(text) IS 'Of a permission''s action, for views of the trail: transfer - transferred, view_phone - viewed phone.';
+		END || replace(substr(action, length(verb) + 1), '_', ' ');
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.past_tense(text) IS 'Of a permission''s action, for views of the trail: transferred for transfer, viewed phone for view_phone.';
 
 CREATE FUNCTION chat_rbac.event_did(operation text, actions text[], depth integer) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	WITH plain (verb) AS (
-		SELECT CASE operation WHEN 'insert' THEN 'created' WHEN 'update' THEN 'changed' WHEN 'move_in' THEN 'changed' WHEN 'delete' THEN 'deleted'
-			WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' ELSE operation END
-	), named (verb, n) AS (
-		SELECT CASE
-				WHEN action = 'role.assign' AND operation IN ('insert', 'delete') THEN CASE operation WHEN 'insert' THEN 'granted' ELSE 'revoked' END
-				WHEN action ~ '\.manage$' OR action = 'role.assign' THEN plain.verb
-				ELSE chat_rbac.past_tense(split_part(action, '.', 2)) END,
-			min(n)
-		FROM plain, unnest(actions) WITH ORDINALITY AS u (p, n), split_part(p, '@', 1) AS action
-		WHERE operation NOT IN ('truncate', 'redact')
-		GROUP BY 1
-	), said (verbs) AS (
-		SELECT coalesce((SELECT array_agg(verb ORDER BY n) FROM named), (SELECT ARRAY[verb] FROM plain))
-	)
-	SELECT concat_ws(' ',
-		concat_ws(' and ', nullif(array_to_string(verbs[:cardinality(verbs) - 1], ', '), ''), verbs[cardinality(verbs)]),
-		CASE WHEN operation = 'delete' AND NOT verbs && '{deleted,revoked}' THEN '(deleted)' END,
-		CASE WHEN depth > 0 THEN 'by cascade' END)
-	FROM said;
-END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	plain text := CASE operation WHEN 'insert' THEN 'created' WHEN 'update' THEN 'changed' WHEN 'move_in' THEN 'changed' WHEN 'delete' THEN 'deleted'
+		WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' ELSE operation END;
+	verbs text[] := '{}';
+	verb text;
+	action text;
+	last integer;
+BEGIN
+	IF operation NOT IN ('truncate', 'redact') THEN
+		FOREACH action IN ARRAY actions LOOP
+			action := split_part(action, '@', 1);
+			verb := CASE
+				WHEN action = 'role.assign' AND operation = 'insert' THEN 'granted'
+				WHEN action = 'role.assign' AND operation = 'delete' THEN 'revoked'
+				WHEN action = 'role.assign' OR split_part(action, '.', 2) = 'manage' THEN plain
+				ELSE chat_rbac.past_tense(split_part(action, '.', 2)) END;
+			IF verb <> ALL (verbs) THEN
+				verbs := verbs || verb;
+			END IF;
+		END LOOP;
+	END IF;
+	IF verbs = '{}' THEN
+		verbs := ARRAY[plain];
+	END IF;
+	last := cardinality(verbs);
+	RETURN concat_ws(' and ', nullif(array_to_string(verbs[:last - 1], ', '), ''), verbs[last])
+		|| CASE WHEN operation = 'delete' AND NOT verbs && '{deleted,revoked}' THEN ' (deleted)' ELSE '' END
+		|| CASE WHEN depth > 0 THEN ' by cascade' ELSE '' END;
+END
+$$;
 COMMENT ON FUNCTION chat_rbac.event_did(text, text[], integer) IS 'Of an event, for views of the trail: what was done, by the names of the permissions: transferred and assigned.';
 
 CREATE FUNCTION chat_rbac.event_what(table_name text, row_key text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT concat_ws(' ', replace(btrim(substring(table_name FROM '("([^"]|"")+"|[^".]+)$'), '"'), '_', ' '), row_key);
-END;
+RETURN concat_ws(' ', replace(btrim(substring(table_name FROM '("([^"]|"")+"|[^".]+)$'), '"'), '_', ' '), row_key);
 COMMENT ON FUNCTION chat_rbac.event_what(text, text) IS 'Of an event, for views of the trail: what it was done to: conversation 7.';
 
 CREATE FUNCTION chat_rbac.event_value(value jsonb, redacted boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN CASE
 		WHEN redacted THEN '(redacted)'
 		WHEN value IS NULL THEN 'null'
 		WHEN jsonb_typeof(value) = 'object' AND value ?& '{length,sha256}' AND value - '{length,sha256}'::text[] = '{}'
 			THEN format('(%s bytes)', value ->> 'length')
 		WHEN length(value::text) > 40 THEN left(value::text, 39) || '…'
 		ELSE value::text END;
-END;
+END
+$$;
 COMMENT ON FUNCTION chat_rbac.event_value(jsonb, boolean) IS 'A value in an event, for views of the trail: as JSON, cut at 40 characters; of a digest the length.';
 
 CREATE FUNCTION chat_rbac.event_changes(operation text, old jsonb, new jsonb, redaction jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	WITH redacted (before, after) AS (
-		SELECT coalesce(redaction #> '{commitments,old}', '{}'), coalesce(redaction #> '{commitments,new}', '{}')
-	), named (name) AS (
-		SELECT jsonb_object_keys(old) UNION SELECT jsonb_object_keys(new)
-		UNION SELECT jsonb_object_keys(r.before) FROM redacted r UNION SELECT jsonb_object_keys(r.after) FROM redacted r
-	), told (name, before, after) AS (
-		SELECT n.name, chat_rbac.event_value(old -> n.name, r.before ? n.name), chat_rbac.event_value(new -> n.name, r.after ? n.name)
-		FROM named n, redacted r
-		WHERE operation <> 'move_in' OR old -> n.name IS DISTINCT FROM new -> n.name OR r.after ? n.name
-	)
-	SELECT CASE
-		WHEN operation = 'update' OR operation = 'move_in' AND old IS NOT NULL
-			THEN (SELECT string_agg(format('%s: %s → %s', t.name, t.before, t.after), ', ' ORDER BY t.name COLLATE "C") FROM told t)
-		ELSE (SELECT CASE WHEN length(a.told) > 200 THEN left(a.told, 199) || '…' ELSE a.told END
-			FROM (SELECT string_agg(format('%s: %s', t.name, CASE operation WHEN 'delete' THEN t.before ELSE t.after END), ', ' ORDER BY t.name COLLATE "C") FROM told t) AS a (told))
-		END;
-END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	gone_old jsonb := coalesce(redaction #> '{commitments,old}', '{}');
+	gone_new jsonb := coalesce(redaction #> '{commitments,new}', '{}');
+	before_and_after boolean := operation = 'update' OR operation = 'move_in' AND old IS NOT NULL;
+	told text[] := '{}';
+	col text;
+	result text;
+BEGIN
+	FOR col IN SELECT k FROM jsonb_object_keys(coalesce(old, '{}') || coalesce(new, '{}') || gone_old || gone_new) AS k ORDER BY k COLLATE "C" LOOP
+		CONTINUE WHEN operation = 'move_in' AND old -> col = new -> col;
+		told := told || CASE
+			WHEN before_and_after
+				THEN format('%s: %s → %s', col, chat_rbac.event_value(old -> col, gone_old ? col), chat_rbac.event_value(new -> col, gone_new ? col))
+			WHEN operation = 'delete' THEN format('%s: %s', col, chat_rbac.event_value(old -> col, gone_old ? col))
+			ELSE format('%s: %s', col, chat_rbac.event_value(new -> col, gone_new ? col)) END;
+	END LOOP;
+	result := nullif(array_to_string(told, ', '), '');
+	RETURN CASE WHEN length(result) > 200 AND NOT before_and_after THEN left(result, 199) || '…' ELSE result END;
+END
+$$;
 COMMENT ON FUNCTION chat_rbac.event_changes(text, jsonb, jsonb, jsonb) IS 'Of an event, for views of the trail: team_id: 2 → 3; of a row that came or went, what was in it, cut at 200 characters.';
 
 /* the half of a move between partitions that tells what the row was before */
