@@ -269,7 +269,7 @@ BEGIN
 
 	SELECT count(*) INTO events FROM ONLY chat_rbac.audit_event_default;
 	IF events > 0 THEN
-		what := format('left %s in the default partition: a table that has the month''s name, or other bounds, is in its way',
+		what := format('left %s in the default partition, because another table or partition is in the way',
 			CASE events WHEN 1 THEN '1 event' ELSE events || ' events' END);
 		RETURN NEXT;
 	END IF;
