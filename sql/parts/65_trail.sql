@@ -386,23 +386,23 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.event_changes(text, jsonb, jsonb, jsonb) IS 'Of an event, for views of the trail: team_id: 2 → 3; of a row that came or went, what was in it, cut at 200 characters.';
 
-/* the half of a move between partitions that tells what the row was before */
-CREATE FUNCTION chat_rbac.event_moved(event chat_rbac.audit_event) RETURNS jsonb
+/* of a move between partitions, what the row was before; its key may have been another */
+CREATE FUNCTION chat_rbac.event_moved(event chat_rbac.audit_event) RETURNS chat_rbac.audit_event
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT e.old FROM chat_rbac.audit_event e
-	WHERE e.xid = event.xid AND e.incarnation = event.incarnation AND e.relation = event.relation AND e.row_key = event.row_key
+	SELECT e FROM chat_rbac.audit_event e
+	WHERE e.xid = event.xid AND e.incarnation = event.incarnation AND e.relation = event.relation
 		AND e.command = event.command AND e.operation = 'move_out' AND e.event_id < event.event_id
 	ORDER BY e.event_id DESC LIMIT 1;
 END;
-COMMENT ON FUNCTION chat_rbac.event_moved(chat_rbac.audit_event) IS 'Internal to views of the trail: of a move_in, what its move_out recorded, if the caller may see that.';
+COMMENT ON FUNCTION chat_rbac.event_moved(chat_rbac.audit_event) IS 'Internal to views of the trail: the move_out that belongs to a move_in, if the caller may see it.';
 
 CREATE VIEW chat_rbac.activity WITH (security_invoker) AS
 SELECT e.at,
 	coalesce(e.actor_name, 'role ' || e.db_role) AS who,
 	chat_rbac.event_did(e.operation, e.actions, e.depth) AS did,
 	chat_rbac.event_what(e.table_name, e.row_key) AS what,
-	chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN chat_rbac.event_moved(e) ELSE e.old END, e.new, e.redaction) AS changes,
+	chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN (chat_rbac.event_moved(e)).old ELSE e.old END, e.new, e.redaction) AS changes,
 	e.reason, e.org_id, e.event_id
 FROM chat_rbac.audit_event e
 WHERE e.operation <> 'move_out';
@@ -411,17 +411,28 @@ COMMENT ON VIEW chat_rbac.activity IS 'The audit trail as sentences: when, who, 
 CREATE FUNCTION chat_rbac.history(relation regclass, key text) RETURNS TABLE (at timestamptz, who text, did text, changes text, reason text, event_id bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
 BEGIN ATOMIC
+	/* the keys that the row had before it came from other partitions, and until when */
+	WITH RECURSIVE was (relation, key, until) AS (
+		SELECT coalesce(pg_partition_root(history.relation), history.relation), history.key COLLATE "C", 'infinity'::timestamptz
+		UNION
+		SELECT w.relation, o.row_key, e.at
+		FROM was w
+		JOIN chat_rbac.audit_event e ON e.relation = w.relation AND e.row_key = w.key AND e.at < w.until AND e.operation = 'move_in'
+		CROSS JOIN LATERAL chat_rbac.event_moved(e) AS o
+		WHERE o.row_key <> w.key
+	)
 	SELECT e.at,
 		coalesce(e.actor_name, 'role ' || e.db_role),
 		chat_rbac.event_did(e.operation, e.actions, e.depth),
-		chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN chat_rbac.event_moved(e) ELSE e.old END, e.new, e.redaction),
+		chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN (chat_rbac.event_moved(e)).old ELSE e.old END, e.new, e.redaction),
 		e.reason, e.event_id
-	FROM chat_rbac.audit_event e
-	WHERE e.relation = coalesce(pg_partition_root(history.relation), history.relation) AND e.row_key = history.key AND e.operation <> 'move_out'
+	FROM (SELECT w.relation, w.key, max(w.until) AS until FROM was w GROUP BY w.relation, w.key) AS w
+	JOIN chat_rbac.audit_event e ON e.relation = w.relation AND e.row_key = w.key AND e.at <= w.until
+	WHERE e.operation <> 'move_out'
 	/* one transaction after the other, as the row's lock let them */
 	ORDER BY min(e.at) OVER (PARTITION BY e.incarnation, e.xid), e.xid, e.command, e.event_id;
 END;
-COMMENT ON FUNCTION chat_rbac.history(regclass, text) IS 'What happened to a row, oldest first, as far as the caller may see it. The key is the primary key without the org, as text: a value, or {several,values}.';
+COMMENT ON FUNCTION chat_rbac.history(regclass, text) IS 'What happened to a row, oldest first, as far as the caller may see it; also before a move between partitions changed its key. The key is the primary key without the org, as text: a value, or {several,values}.';
 
 CREATE FUNCTION chat_rbac.history(relation regclass, VARIADIC key bigint[]) RETURNS TABLE (at timestamptz, who text, did text, changes text, reason text, event_id bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 20

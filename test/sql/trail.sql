@@ -132,8 +132,10 @@ REVOKE ALL ON ALL TABLES IN SCHEMA chat_rbac FROM regress_chat_rbac_app, regress
 --
 -- As sentences
 --
+-- a move to another partition is told by its second half; it is not the first half's of another transaction
 CALL regress_trail.event(6, '2001-02-02 10:00', 'move_out', '{}', '7', '{"org_id": 1, "id": 7, "team_id": 20, "subject": "Refund"}', NULL, '{20}', 6);
 BEGIN;
+CALL regress_trail.event(9, '2001-02-03 10:00', 'move_out', '{}', '7', '{"id": 7, "subject": "another command"}', NULL, '{20}', 6);
 CALL regress_trail.event(10, '2001-02-03 10:00', 'move_out', '{}', '7', '{"id": 7, "team_id": 20, "subject": "Refund"}', NULL, '{20}', 6);
 UPDATE chat_rbac.audit_event SET command = 11 WHERE event_id = 10 - 1000;
 CALL regress_trail.event(11, '2001-02-03 10:00', 'move_in', '{conversation.transfer}', '7', NULL, '{"id": 7, "team_id": 10, "subject": "Refund", "priority": 1}', '{10,20}', 6);
@@ -161,6 +163,24 @@ SELECT at, who, did, what, changes, reason FROM chat_rbac.activity WHERE event_i
 SELECT * FROM chat_rbac.history('regress_trail.conversation', 7);
 SELECT (SELECT count(*) FROM chat_rbac.history('regress_trail.conversation', '7')) AS by_text, (SELECT count(*) FROM chat_rbac.history('regress_trail.conversation_low', 7)) AS by_partition,
 	(SELECT count(*) FROM chat_rbac.history('regress_trail.conversation', 7, 1)) AS by_two, (SELECT count(*) FROM chat_rbac.history('regress_trail.conversation', 8)) AS other;
+-- to another partition and back: the key changes, the row does not
+CALL regress_trail.event(41, '2001-02-15 10:00', 'insert', '{conversation.start}', '{3,10}', NULL, '{"id": 3, "team_id": 10}');
+BEGIN;
+CALL regress_trail.event(42, '2001-02-15 11:00', 'move_out', '{}', '{3,10}', '{"id": 3, "team_id": 10}');
+CALL regress_trail.event(43, '2001-02-15 11:00', 'move_in', '{conversation.transfer}', '{3,20}', NULL, '{"id": 3, "team_id": 20}');
+CALL regress_trail.event(44, '2001-02-15 11:00', 'move_out', '{}', '{4,10}', '{"id": 4, "team_id": 10}');
+CALL regress_trail.event(45, '2001-02-15 11:00', 'move_in', '{conversation.transfer}', '{4,20}', NULL, '{"id": 4, "team_id": 20}');
+UPDATE chat_rbac.audit_event SET command = 42 WHERE event_id BETWEEN 42 - 1000 AND 45 - 1000;
+COMMIT;
+CALL regress_trail.event(46, '2001-02-15 12:00', 'update', '{conversation.close}', '{3,20}', '{"status": "open"}', '{"status": "closed"}');
+BEGIN;
+CALL regress_trail.event(47, '2001-02-15 13:00', 'move_out', '{}', '{3,20}', '{"id": 3, "team_id": 20, "status": "closed"}');
+CALL regress_trail.event(48, '2001-02-15 13:00', 'move_in', '{conversation.transfer}', '{3,10}', NULL, '{"id": 3, "team_id": 10, "status": "closed"}');
+UPDATE chat_rbac.audit_event SET command = 47 WHERE event_id BETWEEN 47 - 1000 AND 48 - 1000;
+COMMIT;
+CALL regress_trail.event(49, '2001-02-15 14:00', 'update', '{conversation.close}', '{3,20}', '{"status": "open"}', '{"status": "not of this row"}');
+SELECT at, did, changes FROM chat_rbac.history('regress_trail.conversation', 3, 10);
+SELECT did, changes FROM chat_rbac.history('regress_trail.conversation', 4, 20);
 -- one transaction after the other, and in each by its commands, whatever the clock said
 DO $$ BEGIN
 	CALL regress_trail.event(31, '2001-02-20 10:00:02', 'update', '{a.first}', '9', NULL, NULL);
