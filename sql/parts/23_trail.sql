@@ -70,7 +70,8 @@ CREATE INDEX audit_event_default_org_idx ON chat_rbac.audit_event_default (org_i
 CREATE INDEX audit_event_default_row_idx ON chat_rbac.audit_event_default (relation, row_key);
 
 CREATE SEQUENCE chat_rbac.audit_event_id_seq INCREMENT BY 32;
-COMMENT ON SEQUENCE chat_rbac.audit_event_id_seq IS 'Each value is the first of 32 ids of one session.';
+COMMENT ON SEQUENCE chat_rbac.audit_event_id_seq IS 'Each value is the first of 32 ids of one session. It begins at random, and is not dumped: the ids of events that are written while a dump is restored, and later, are not those of the dump''s.';
+SELECT pg_catalog.setval('chat_rbac.audit_event_id_seq', (floor(pg_catalog.random() * 2097152)::bigint << 32) + 1, false);
 
 CREATE TABLE chat_rbac.audit_incarnation (
 	incarnation			uuid PRIMARY KEY,
@@ -110,5 +111,4 @@ COMMENT ON FUNCTION chat_rbac.audit_incarnation() IS 'Internal: the incarnation 
 DO $$ BEGIN PERFORM chat_rbac.audit_incarnation(); END $$;
 
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_event_default', '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_event_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_incarnation', '');
