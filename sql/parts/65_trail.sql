@@ -178,23 +178,23 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.make_trail_part(timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.make_trail_part(timestamptz, timestamptz) IS 'Internal to audit_maintain(): makes the partition of a month, and moves what the default partition has of it there; returns how many events.';
 
-CREATE FUNCTION chat_rbac.unsealed_events(relation regclass) RETURNS bigint
+CREATE FUNCTION chat_rbac.is_trail_part_sealed(relation regclass) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	result bigint;
+	result boolean;
 BEGIN
-	EXECUTE format('SELECT count(*) FROM %s AS e LEFT JOIN ('
+	EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s AS e LEFT JOIN ('
 		' SELECT DISTINCT ON (b.incarnation) b.incarnation, b.upto_xid, b.upto_event FROM chat_rbac.audit_block b'
 		' ORDER BY b.incarnation, b.block_no DESC) AS sealed ON sealed.incarnation = e.incarnation'
-		' WHERE ((e.xid, e.event_id) < (sealed.upto_xid, sealed.upto_event)) IS NOT TRUE', relation)
+		' WHERE ((e.xid, e.event_id) < (sealed.upto_xid, sealed.upto_event)) IS NOT TRUE)', relation)
 	INTO result;
 	RETURN result;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.unsealed_events(regclass) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.unsealed_events(regclass) IS 'Internal to audit_maintain(): how many events of a partition no block has.';
+REVOKE ALL ON FUNCTION chat_rbac.is_trail_part_sealed(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.is_trail_part_sealed(regclass) IS 'Internal to audit_maintain(): are all events of a partition in blocks?';
 
 CREATE FUNCTION chat_rbac.audit_maintain(ahead integer DEFAULT 3) RETURNS TABLE (what text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -232,9 +232,8 @@ BEGIN
 	FOR part IN SELECT p.relation, p.from_at, p.to_at FROM chat_rbac.audit_partition p WHERE p.to_at <= older_than AND older_than < this_month ORDER BY p.to_at LOOP
 		/* nobody writes there any more; who did has ended now */
 		EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', part.relation);
-		events := chat_rbac.unsealed_events(part.relation);
-		IF events > 0 THEN
-			what := format('kept %s: it is old enough to be detached, but %s of its events are not sealed', part.relation, events);
+		IF NOT chat_rbac.is_trail_part_sealed(part.relation) THEN
+			what := format('kept %s, which is old enough to be detached, but not sealed', part.relation);
 		ELSE
 			EXECUTE format('ALTER TABLE chat_rbac.audit_event DETACH PARTITION %s', part.relation);
 			INSERT INTO chat_rbac.audit_detached
