@@ -101,15 +101,18 @@ SELECT chat_rbac.close_trail_table('chat_rbac.audit_event', true), chat_rbac.clo
 	chat_rbac.close_trail_table('chat_rbac.audit_incarnation', true), chat_rbac.close_trail_table('chat_rbac.audit_detached', true);
 
 CREATE FUNCTION chat_rbac.close_trail_parts() RETURNS event_trigger
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	/* while a dump is restored, which this setting tells, triggers come by themselves */
-	PERFORM chat_rbac.close_trail_table(part.relid, current_setting('check_function_bodies')::boolean)
-	FROM pg_partition_tree('chat_rbac.audit_event') AS part
-	WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_partition_tree('chat_rbac.audit_event') AS t ON t.relid = d.objid
-		WHERE d.classid = 'pg_class'::regclass);
+	/* whoever makes a table passes here */
+	IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_partition_tree('chat_rbac.audit_event') AS part ON part.relid = d.objid
+		WHERE d.classid = 'pg_class'::regclass)
+	THEN
+		/* while a dump is restored, which this setting tells, triggers come by themselves */
+		PERFORM chat_rbac.close_trail_table(part.relid, current_setting('check_function_bodies')::boolean)
+		FROM pg_partition_tree('chat_rbac.audit_event') AS part;
+	END IF;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.close_trail_parts() FROM PUBLIC;
