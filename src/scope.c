@@ -34,6 +34,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_in_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_in_member_scope_int4);
 PG_FUNCTION_INFO_V1(chat_rbac_in_parent);
+PG_FUNCTION_INFO_V1(chat_rbac_in_event_scope);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member);
 PG_FUNCTION_INFO_V1(chat_rbac_is_member_int4);
 
@@ -408,6 +409,67 @@ chat_rbac_in_parent(PG_FUNCTION_ARGS)
 		rbac_permset_view(PG_GETARG_VARLENA_PP(1), &wanted);
 	PG_RETURN_BOOL(rbac_row_in_parent(state, form, PG_ARGISNULL(1) ? NULL : &wanted,
 									  PG_ARGISNULL(2) ? NULL : &org, &parent));
+}
+
+/* An array of one dimension and without nulls, of as many elements as it says; or empty. */
+static bool
+is_list(const ArrayType *array, Oid type)
+{
+	return ARR_ELEMTYPE(array) == type && ARR_NDIM(array) <= 1 && !ARR_HASNULL(array);
+}
+
+static int
+list_size(const ArrayType *array)
+{
+	return ARR_NDIM(array) == 0 ? 0 : ARR_DIMS(array)[0];
+}
+
+/*
+ * chat_rbac.in_event_scope(permset, relation text, kinds text[], keys bigint[]) -> boolean
+ *		Is any of the permissions granted, with the relation, org-wide or at or
+ *		above one of the units?  Kinds and keys, an event's units, are a row's
+ *		own: false where they do not fit each other, and no error.
+ */
+Datum
+chat_rbac_in_event_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	const RbacScope *scope;
+	ArrayType  *kinds;
+	ArrayType  *keys;
+	const char *kind;
+	const char *key;
+	int			nunits;
+	bool		found = false;
+
+	if (check->grants == NULL)
+		PG_RETURN_BOOL(false);
+	scope = scope_of(check, fcinfo, 0, false);
+	if (scope->org_wide)
+		PG_RETURN_BOOL(true);
+	if (scope->nreach == 0)
+		PG_RETURN_BOOL(false);
+
+	kinds = PG_GETARG_ARRAYTYPE_P(2);
+	keys = PG_GETARG_ARRAYTYPE_P(3);
+	nunits = list_size(keys);
+	if (!is_list(kinds, TEXTOID) || !is_list(keys, INT8OID) || list_size(kinds) != nunits)
+		nunits = 0;
+	kind = ARR_DATA_PTR(kinds);
+	key = ARR_DATA_PTR(keys);
+	for (int i = 0; i < nunits && !found; i++)
+	{
+		int64		id;
+
+		kind = (const char *) att_align_pointer(kind, TYPALIGN_INT, -1, kind);
+		memcpy(&id, key + sizeof(int64) * i, sizeof(int64));
+		found = rbac_idset_has(rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind),
+											   VARSIZE_ANY_EXHDR(kind)), id);
+		kind += VARSIZE_ANY(kind);
+	}
+	PG_FREE_IF_COPY(kinds, 2);
+	PG_FREE_IF_COPY(keys, 3);
+	PG_RETURN_BOOL(found);
 }
 
 static bool

@@ -34,9 +34,6 @@ CREATE TABLE chat_rbac.audit_event (
 	salt				bytea NOT NULL,
 	redaction			jsonb
 ) PARTITION BY RANGE (at);
-CREATE INDEX audit_event_xid_idx ON chat_rbac.audit_event (xid);
-CREATE INDEX audit_event_org_idx ON chat_rbac.audit_event (org_id, at);
-CREATE INDEX audit_event_row_idx ON chat_rbac.audit_event (relation, row_key);
 COMMENT ON TABLE chat_rbac.audit_event IS 'The audit trail: one row for each row that was changed in a protected table or an RBAC table, in the same transaction. Partitioned by month; append-only; under row-level security by audit.view.';
 COMMENT ON COLUMN chat_rbac.audit_event.event_id IS 'Unique; ascending within a session.';
 COMMENT ON COLUMN chat_rbac.audit_event.at IS 'When it was recorded, by the clock.';
@@ -67,8 +64,14 @@ COMMENT ON COLUMN chat_rbac.audit_event.redaction IS 'Commitments of the values 
 CREATE TABLE chat_rbac.audit_event_default PARTITION OF chat_rbac.audit_event DEFAULT;
 COMMENT ON TABLE chat_rbac.audit_event_default IS 'Events of months without a partition; audit_maintain() moves them into one.';
 
+/* each partition has its own: were they the parent's, a dump's partitions would have them before it makes them */
+CREATE INDEX audit_event_default_xid_idx ON chat_rbac.audit_event_default (xid);
+CREATE INDEX audit_event_default_org_idx ON chat_rbac.audit_event_default (org_id, at);
+CREATE INDEX audit_event_default_row_idx ON chat_rbac.audit_event_default (relation, row_key);
+
 CREATE SEQUENCE chat_rbac.audit_event_id_seq INCREMENT BY 32;
-COMMENT ON SEQUENCE chat_rbac.audit_event_id_seq IS 'Each value is the first of 32 ids of one session.';
+COMMENT ON SEQUENCE chat_rbac.audit_event_id_seq IS 'Each value is the first of 32 ids of one session. It begins at random, and is not dumped: the ids of events that are written while a dump is restored, and later, are not those of the dump''s.';
+SELECT pg_catalog.setval('chat_rbac.audit_event_id_seq', (floor(pg_catalog.random() * 2097152)::bigint << 32) + 1, false);
 
 CREATE TABLE chat_rbac.audit_incarnation (
 	incarnation			uuid PRIMARY KEY,
@@ -108,5 +111,4 @@ COMMENT ON FUNCTION chat_rbac.audit_incarnation() IS 'Internal: the incarnation 
 DO $$ BEGIN PERFORM chat_rbac.audit_incarnation(); END $$;
 
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_event_default', '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_event_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_incarnation', '');
