@@ -48,10 +48,15 @@ typedef struct AuditState
 	RbacCommand command;
 	Datum		actions;
 	MemoryContext actions_context;
+	int			trigger_depth;	/* triggers around it */
 	HeapTuple	moved;			/* the row that left its partition last, */
 	TupleDesc	moved_desc;		/* and what it was then */
 	MemoryContextCallback release;
 } AuditState;
+
+/* The level of the event that is being worked on, for each depth of triggers within triggers. */
+#define DEPTH_MAX 64
+static int	levels[DEPTH_MAX];
 
 /* Whose row has left its partition and has not come to another one yet. */
 static AuditState *moving = NULL;
@@ -65,6 +70,7 @@ forget_state(void *arg)
 
 	if (moving == state)
 		moving = NULL;
+	levels[state->trigger_depth] = 0;
 	if (state->form != NULL)
 		rbac_protection_unpin(state->form);
 }
@@ -178,14 +184,18 @@ command_of(const TriggerData *trigdata, CommandId base)
 }
 
 static void
-tell_command(const TriggerData *trigdata, RbacEvent *event)
+tell_command(AuditState *state, const TriggerData *trigdata, RbacEvent *event)
 {
 	CommandId	base = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : GetCurrentCommandId(false);
 	CommandId	command = command_of(trigdata, base);
 	int			level = level_of(command, base);
 
+	state->trigger_depth = Min(DatumGetInt32(pg_trigger_depth(NULL)), DEPTH_MAX) - 1;
 	event->command = (int32) command;
-	event->depth = level + DatumGetInt32(pg_trigger_depth(NULL)) - 1;
+	event->depth = level + state->trigger_depth;
+	for (int i = 0; i < state->trigger_depth; i++)
+		event->depth += levels[i];
+	levels[state->trigger_depth] = level;
 	mark_level(GetCurrentCommandId(false), level);
 }
 
@@ -368,7 +378,7 @@ record_change(AuditState *state, const TriggerData *trigdata)
 
 	rbac_image_get(state->form);
 	rbac_rule_read_change(trigdata, &change, rows);
-	tell_command(trigdata, &event);
+	tell_command(state, trigdata, &event);
 	if (enters_partition(state, trigdata, &was))
 	{
 		change.command = RBAC_UPDATE;

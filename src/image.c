@@ -5,8 +5,9 @@
  *	  text.
  *
  * What is written does not depend on the session's settings for output, so that
- * the same value always looks the same and can be read back.  Numbers, booleans
- * and null are JSON's own; all else is what to_jsonb() makes of it.
+ * the same value always looks the same and can be read back.  Numbers, booleans,
+ * null, jsonb and plain arrays are JSON's own; dates and times are ISO 8601, in
+ * UTC; all else is a string, the type's text form.
  *
  * A column that the specification excludes is left out.  One that it wants as a
  * digest, and any value of more than RBAC_IMAGE_BYTES, stands as its length and
@@ -48,7 +49,9 @@ typedef enum ImageKind
 	IMAGE_TEXT,
 	IMAGE_JSONB,
 	IMAGE_DATETIME,				/* date, time, timestamp, and those with zones */
-	IMAGE_OTHER					/* by to_jsonb() */
+	IMAGE_BY_JSONB,				/* by to_jsonb(): floats, arrays of what has
+								 * JSON's form */
+	IMAGE_OTHER					/* by its output */
 } ImageKind;
 
 typedef struct ImageColumn
@@ -60,7 +63,7 @@ typedef struct ImageColumn
 	int			namelen;
 	Oid			type;			/* without its domains */
 	int16		len;
-	FmgrInfo	convert;		/* to_jsonb, for other */
+	FmgrInfo	convert;		/* to_jsonb */
 	FmgrInfo	output;
 } ImageColumn;
 
@@ -69,7 +72,8 @@ struct RbacImage
 	int			natts;
 	ImageColumn *columns;
 	int			nshown;
-	int		   *shown;			/* columns that are, in the order of jsonb's keys */
+	int		   *shown;			/* columns that are, in the order of jsonb's
+								 * keys */
 	Datum		table_name;
 	const char *resource;
 };
@@ -118,6 +122,8 @@ output_varies(Oid type)
 static ImageKind
 kind_of(Oid type)
 {
+	Oid			element;
+
 	switch (type)
 	{
 		case BOOLOID:
@@ -133,9 +139,13 @@ kind_of(Oid type)
 		case TEXTOID:
 		case VARCHAROID:
 		case BPCHAROID:
+		case JSONOID:			/* as it was written */
 			return IMAGE_TEXT;
 		case JSONBOID:
 			return IMAGE_JSONB;
+		case FLOAT4OID:
+		case FLOAT8OID:
+			return IMAGE_BY_JSONB;
 		case DATEOID:
 		case TIMEOID:
 		case TIMETZOID:
@@ -143,7 +153,13 @@ kind_of(Oid type)
 		case TIMESTAMPTZOID:
 			return IMAGE_DATETIME;
 		default:
-			return IMAGE_OTHER;
+			element = get_element_type(type);
+			if (!OidIsValid(element))
+				return IMAGE_OTHER;
+			element = getBaseType(element);
+			if (element == JSONOID || (kind_of(element) == IMAGE_OTHER && get_typtype(element) != TYPTYPE_ENUM))
+				return IMAGE_OTHER;
+			return IMAGE_BY_JSONB;
 	}
 }
 
@@ -162,7 +178,7 @@ prepare_column(ImageColumn *column, Form_pg_attribute attr, MemoryContext contex
 	column->kind = kind_of(column->type);
 	getTypeOutputInfo(column->type, &output, &is_varlena);
 	fmgr_info_cxt(output, &column->output, context);
-	if (column->kind == IMAGE_OTHER)
+	if (column->kind == IMAGE_BY_JSONB)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
 		Node	   *value = (Node *) makeNullConst(column->type, -1, attr->attcollation);
@@ -415,6 +431,23 @@ push_digest(JsonbParseState **state, ImageColumn *column, Datum value, SettingsL
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }
 
+/* JSON's arrays have no bounds. */
+static bool
+begins_at_one(const ImageColumn *column, Datum value)
+{
+	ArrayType  *array;
+
+	if (column->len != -1)
+		return true;
+	array = DatumGetArrayTypeP(value);
+	for (int i = 0; i < ARR_NDIM(array); i++)
+	{
+		if (ARR_LBOUND(array)[i] != 1)
+			return false;
+	}
+	return true;
+}
+
 static void
 push_value(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLevel *level)
 {
@@ -457,10 +490,21 @@ push_value(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLe
 		case IMAGE_DATETIME:
 			json = datetime_value(column->type, value);
 			break;
+		case IMAGE_BY_JSONB:
+			if (begins_at_one(column, value))
+			{
+				if (column->varies)
+					need_settings(level);
+				json = binary_value(DatumGetJsonbP(FunctionCall1(&column->convert, value)));
+				break;
+			}
+			/* FALLTHROUGH */
 		default:
-			if (column->varies)
-				need_settings(level);
-			json = binary_value(DatumGetJsonbP(FunctionCall1(&column->convert, value)));
+			{
+				char	   *text = output_text(column, value, level);
+
+				json = string_value(text, strlen(text));
+			}
 	}
 	pushJsonbValue(state, WJB_VALUE, &json);
 }

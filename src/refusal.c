@@ -90,7 +90,7 @@ rbac_refusal_raise(const char *kind, const RbacGrants *grants, const char *permi
 
 /* What PostgreSQL refuses on our behalf, by the function that says so; NULL for all else. */
 static const char *
-kind_of_error(const ErrorData * error)
+kind_of_error(const ErrorData *error)
 {
 	if (error->elevel < ERROR || error->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE ||
 		error->funcname == NULL || error->message == NULL)
@@ -104,7 +104,7 @@ kind_of_error(const ErrorData * error)
 }
 
 static void
-log_error(ErrorData * error)
+log_error(ErrorData *error)
 {
 	const char *kind = kind_of_error(error);
 

@@ -43,7 +43,7 @@ COMMENT ON COLUMN chat_rbac.audit_event.org_id IS 'The org of the row that was c
 COMMENT ON COLUMN chat_rbac.audit_event.actor_org_id IS 'With actor_id: the member who did it; NULL where no active member was asking, as for a DBA.';
 COMMENT ON COLUMN chat_rbac.audit_event.incarnation IS 'Of the database: see audit_incarnation.';
 COMMENT ON COLUMN chat_rbac.audit_event.relation IS 'The protected table, also for a partition''s rows.';
-COMMENT ON COLUMN chat_rbac.audit_event.command IS 'The command''s number within the transaction: changes of one row follow each other by it.';
+COMMENT ON COLUMN chat_rbac.audit_event.command IS 'The command''s number within the transaction. Changes of one row follow each other by it, and then by event_id; but what a BEFORE trigger did to make room for a row came before that row.';
 COMMENT ON COLUMN chat_rbac.audit_event.depth IS '0: asked for; else how many cascades and triggers away from what was asked for.';
 COMMENT ON COLUMN chat_rbac.audit_event.operation IS 'insert, update, delete, truncate; move_out and move_in for an update that takes a row to another partition; access, redact.';
 COMMENT ON COLUMN chat_rbac.audit_event.actions IS 'The permissions that were needed, as conversation.transfer; {} for move_out.';

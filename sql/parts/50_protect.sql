@@ -486,6 +486,9 @@ BEGIN
 
 	IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary) THEN
 		PERFORM chat_rbac.spec_error(format('table %s has no primary key', relation));
+	ELSIF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate) THEN
+		PERFORM chat_rbac.spec_error(format('the primary key of table %s is deferrable', relation),
+			'Until the end of a transaction two rows could have one key.');
 	END IF;
 	PERFORM chat_rbac.spec_column('the primary key', relation, to_jsonb(p.name::text), id => false)
 	FROM unnest(chat_rbac.spec_places(relation, '{}')) AS p (name);

@@ -24,6 +24,8 @@ SELECT pg_describe_object(classid, objid, 0) AS without_comment
 SELECT c.oid::regclass AS key_does_not_begin_with_the_org
   FROM belonging JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid
  WHERE relkind = 'r' AND relname NOT IN ('known_permission', 'protection', 'cache_proxy')
+   -- of the whole database
+   AND relname NOT LIKE 'audit\_%'
    AND NOT EXISTS (SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
                     WHERE indrelid = c.oid AND indisprimary AND attname = 'org_id');
 SELECT conrelid::regclass AS foreign_key_without_index, conname
@@ -37,8 +39,9 @@ SELECT p.oid::regprocedure AS executable_by_everybody_though_volatile
   FROM belonging JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid
  WHERE provolatile = 'v' AND has_function_privilege('public', p.oid, 'EXECUTE')
    -- which owners of tables need for protect(); they run as whoever calls them
-   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'make_policies', 'drop_policies', 'inbox_four_eyes', 'inbox_visible_customer'))
-   AND proname <> 'cache_stats';
+   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'inbox_four_eyes', 'inbox_visible_customer'))
+   -- which ask who calls themselves
+   AND proname NOT IN ('cache_stats', 'record_access', 'audit_seal', 'audit_redact');
 SELECT p.oid::regprocedure AS sees_the_caller_s_search_path
   FROM belonging JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid
   JOIN pg_language l ON l.oid = prolang
@@ -46,7 +49,7 @@ SELECT p.oid::regprocedure AS sees_the_caller_s_search_path
    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false);
 SELECT c.oid::regclass AS not_dumped_with_its_rows
   FROM belonging JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid
- WHERE relkind IN ('r', 'S') AND relname <> 'cache_proxy' AND c.oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'chat_rbac');
+ WHERE relkind IN ('r', 'S') AND relname NOT IN ('cache_proxy', 'audit_event_id_seq') AND c.oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'chat_rbac');
 
 --
 -- Orgs.  Each has preset roles of its own.
