@@ -395,8 +395,14 @@ record_change(AuditState *state, const TriggerData *trigdata)
 		return;
 	}
 	ndemands = rbac_rule_demands(desc, &change, demands);
-	if (ndemands == 0)
-		return;					/* an update that changed nothing */
+
+	/*
+	 * an update that changed nothing; or, of our own tables, nothing that is
+	 * anybody's deed
+	 */
+	if (ndemands == 0 ||
+		(change.command == RBAC_UPDATE && state->form->builtin && !rbac_image_shows(state->form->image, demands, ndemands)))
+		return;
 	event.actions = actions_of(state, change.command, demands, ndemands);
 	if (change.command == RBAC_UPDATE)
 		record_update(state, &change, demands, ndemands, &event);
@@ -451,7 +457,8 @@ chat_rbac_audit_truncate(PG_FUNCTION_ARGS)
 	AuditState *state;
 	RbacEvent	event = {0};
 	RbacPlace	nowhere = {0};
-	RbacDemand	none = {NULL, 0};
+	RbacChange	change = {.command = RBAC_DELETE};
+	RbacDemand	demand;
 	MemoryContext old;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigdata->tg_event) ||
@@ -467,7 +474,9 @@ chat_rbac_audit_truncate(PG_FUNCTION_ARGS)
 	event.operation = "truncate";
 	event.command = (int32) GetCurrentCommandId(false);
 	event.depth = DatumGetInt32(pg_trigger_depth(NULL)) - 1;
-	event.actions = name_actions(state->form, RBAC_DELETE, &none, 0);
+	change.form = state->form;
+	demand = rbac_rule_demand(&change, 0);
+	event.actions = name_actions(state->form, RBAC_DELETE, &demand, 1);
 	if (state->form->relid != state->form->root)
 		event.row_key = CStringGetTextDatum(RelationGetRelationName(trigdata->tg_relation));
 	write_event(state, &nowhere, NULL, &event);

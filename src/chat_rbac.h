@@ -411,6 +411,7 @@ typedef struct RbacImage RbacImage;
 extern RbacImage *rbac_image_get(RbacProtection *form);
 extern Datum rbac_image_table_name(const RbacImage *image);
 extern const char *rbac_image_resource(const RbacImage *image);
+extern bool rbac_image_shows(const RbacImage *image, const RbacDemand *demands, int ndemands);
 extern Datum rbac_image_row(RbacImage *image, const RbacRow *row);
 extern Datum rbac_image_columns(RbacImage *image, const RbacRow *row, const RbacDemand *demands, int ndemands);
 extern Datum rbac_image_key(RbacImage *image, const RbacProtection *form, const RbacRow *row);
@@ -636,6 +637,7 @@ typedef struct RbacChange
 
 extern void rbac_rule_read_change(const TriggerData *trigdata, RbacChange *change, RbacRow rows[2]);
 extern bool rbac_rule_is_changed(TupleDesc desc, int at, const RbacRow *old, const RbacRow *new);
+extern RbacDemand rbac_rule_demand(const RbacChange *change, AttrNumber attnum);
 extern int	rbac_rule_demands(TupleDesc desc, const RbacChange *change, RbacDemand *demands);
 
 /* ---- place.c: where a row is, for the audit trail ---- */

@@ -527,6 +527,18 @@ push_column(JsonbParseState **state, ImageColumn *column, const RbacRow *row, in
 		push_value(state, column, row->values[at], level);
 }
 
+/* Is any of these columns shown? */
+bool
+rbac_image_shows(const RbacImage *image, const RbacDemand *demands, int ndemands)
+{
+	for (int i = 0; i < ndemands; i++)
+	{
+		if (image->columns[demands[i].attnum - 1].kind != IMAGE_NONE)
+			return true;
+	}
+	return false;
+}
+
 /*
  * rbac_image_row
  *		All columns of a row that are not null, as a jsonb object.

@@ -119,8 +119,9 @@ find_rule(const RbacChange *change, AttrNumber attnum)
 	return NULL;
 }
 
-static RbacDemand
-demand_for(const RbacChange *change, AttrNumber attnum)
+/* The rule for a change of one column; for attnum 0, the one without a column. */
+RbacDemand
+rbac_rule_demand(const RbacChange *change, AttrNumber attnum)
 {
 	RbacDemand	result = {find_rule(change, attnum), attnum};
 
@@ -148,13 +149,13 @@ rbac_rule_demands(TupleDesc desc, const RbacChange *change, RbacDemand *demands)
 		for (int at = 0; at < desc->natts; at++)
 		{
 			if (rbac_rule_is_changed(desc, at, change->old, change->new))
-				demands[n++] = demand_for(change, at + 1);
+				demands[n++] = rbac_rule_demand(change, at + 1);
 		}
 		return n;
 	}
 	while ((attnum = bms_next_member(ruled, attnum)) >= 0)
-		demands[n++] = demand_for(change, attnum);
+		demands[n++] = rbac_rule_demand(change, attnum);
 	if (n == 0)
-		demands[n++] = demand_for(change, 0);
+		demands[n++] = rbac_rule_demand(change, 0);
 	return n;
 }

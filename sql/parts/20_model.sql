@@ -125,33 +125,34 @@ COMMENT ON COLUMN chat_rbac.protection.policies IS 'policy_digest() of what prot
 CREATE VIEW chat_rbac.specification AS
 SELECT p.relation, p.spec, p.parent, p.policies FROM chat_rbac.protection p
 UNION ALL
-SELECT v.relation, jsonb_strip_nulls(jsonb_build_object('resource', v.resource, 'org', v.org, 'actions', jsonb_build_array(
+SELECT v.relation, jsonb_strip_nulls(jsonb_build_object('resource', v.resource, 'org', v.org,
+	'audit', jsonb_build_object('exclude', v.hidden), 'actions', jsonb_build_array(
 		jsonb_build_object('on', 'insert', 'requires', v.requires),
 		jsonb_build_object('on', 'update', 'requires', v.requires),
 		jsonb_build_object('on', 'delete', 'requires', v.requires)))), NULL, NULL
 FROM (VALUES
-	('chat_rbac.org'::regclass,				'settings',	'org_id',	'settings.manage'),
-	('chat_rbac.unit'::regclass,				'unit',		'org_id',	'unit.manage'),
-	('chat_rbac.member'::regclass,			'member',	'org_id',	'member.manage'),
-	('chat_rbac.role'::regclass,				'role',		'org_id',	'role.manage'),
-	('chat_rbac.role_inherit'::regclass,		'role',		'org_id',	'role.manage'),
-	('chat_rbac.role_grant'::regclass,		'role',		'org_id',	'role.assign'),
-	('chat_rbac.known_permission'::regclass,	'settings',	NULL,		'settings.manage'),
-	('chat_rbac.protection'::regclass,		'settings',	NULL,		'settings.manage')
-) AS v (relation, resource, org, requires);
+	('chat_rbac.org'::regclass,				'settings',	'org_id',	'settings.manage',	ARRAY[]::text[]),
+	('chat_rbac.unit'::regclass,				'unit',		'org_id',	'unit.manage',	'{}'),
+	('chat_rbac.member'::regclass,			'member',	'org_id',	'member.manage',	'{}'),
+	('chat_rbac.role'::regclass,				'role',		'org_id',	'role.manage',	'{}'),
+	('chat_rbac.role_inherit'::regclass,		'role',		'org_id',	'role.manage',	'{}'),
+	('chat_rbac.role_grant'::regclass,		'role',		'org_id',	'role.assign',	'{}'),
+	('chat_rbac.known_permission'::regclass,	'settings',	NULL,		'settings.manage',	'{}'),
+	('chat_rbac.protection'::regclass,		'settings',	NULL,		'settings.manage',	'{policies}')
+) AS v (relation, resource, org, requires, hidden);
 COMMENT ON VIEW chat_rbac.specification IS 'Internal: the specifications of protected tables, and of our own, whose changes are recorded under these permissions.';
 
 CREATE TABLE chat_rbac.cache_proxy ();
 COMMENT ON TABLE chat_rbac.cache_proxy IS 'Always empty. A change to the RBAC tables invalidates this table''s cache entry, which tells every session, and every standby, to read them again.';
 
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.org'::regclass, '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.unit'::regclass, '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.member'::regclass, '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.role'::regclass, '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.role_inherit'::regclass, '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.role_grant'::regclass, '');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.known_permission'::regclass, 'WHERE NOT builtin');
-SELECT pg_catalog.pg_extension_config_dump('chat_rbac.protection'::regclass, '');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.org', '');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.unit', '');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.member', '');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.role', '');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.role_inherit', '');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.role_grant', '');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.known_permission', 'WHERE NOT builtin');
+SELECT pg_catalog.pg_extension_config_dump('chat_rbac.protection', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.org_org_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.unit_unit_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.member_member_id_seq', '');
