@@ -209,7 +209,7 @@ BEGIN
 			EXIT WHEN NOT more;
 		END LOOP;
 	END LOOP;
-	RETURN chat_rbac.audit_digest(last);
+	RETURN CASE WHEN last.block_no IS NOT NULL THEN chat_rbac.audit_digest(last) END;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.audit_seal_blocks(bigint) FROM PUBLIC;
