@@ -101,6 +101,11 @@ extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
 extern bool rbac_catalog_bool(uint64 row, int column);
 extern char *rbac_catalog_text(uint64 row, int column);
 
+/* ---- hash.c: SHA-256 for the pure layer ---- */
+
+extern RbacHash rbac_hash_begin(void);
+extern void rbac_hash_end(RbacHash *hash);
+
 /* ---- identity.c: who is asking ---- */
 
 typedef enum RbacIdentitySource

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * src/pure.h
- *	  The pure layer: permissions, sets of them, and role graphs as plain bytes.
+ *	  The pure layer: permissions, sets of them, role graphs and hash trees as
+ *	  plain bytes.
  *
  * Nothing here knows PostgreSQL: no palloc, no ereport, no settings, no
  * catalog.  Callers own all memory and report all errors, so the same files
@@ -107,5 +108,42 @@ rbac_idset_has(const RbacIdSet *set, int64_t id)
 	}
 	return false;
 }
+
+/* ---- merkle.c: hash trees of RFC 6962, and commitments to values ---- */
+
+#define RBAC_HASH_SIZE		32	/* SHA-256 */
+#define RBAC_MERKLE_DEPTH	64	/* more nodes than that are on no path */
+
+typedef struct RbacBytes
+{
+	const void *data;
+	size_t		len;
+} RbacBytes;
+
+/* SHA-256 of pieces, one after the other; it is the caller's, and may not return. */
+typedef struct RbacHash
+{
+	void		(*digest) (void *arg, const RbacBytes *pieces, int npieces, uint8_t *out);
+	void	   *arg;
+} RbacHash;
+
+/* What a hash is of is told by its first byte, so that none passes for another. */
+typedef enum RbacHashKind
+{
+	RBAC_HASH_LEAF,
+	RBAC_HASH_NODE,
+	RBAC_HASH_COMMITMENT,
+	RBAC_HASH_SALT,
+	RBAC_HASH_BLOCK,
+	RBAC_HASH_CONTENTS
+} RbacHashKind;
+
+#define RBAC_HASH_PIECES_MAX	4
+
+extern void rbac_merkle_hash(const RbacHash *hash, RbacHashKind kind, const RbacBytes *pieces, int npieces,
+							 uint8_t *out);
+extern void rbac_merkle_root(const RbacHash *hash, const uint8_t *leaves, size_t nleaves, uint8_t *out);
+extern int	rbac_merkle_path(const RbacHash *hash, const uint8_t *leaves, size_t nleaves, size_t leaf,
+							 uint8_t *out);
 
 #endif							/* CHAT_RBAC_PURE_H */
