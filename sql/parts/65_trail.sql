@@ -383,10 +383,10 @@ BEGIN
 			ELSE format('%s: %s', col, chat_rbac.event_value(new -> col, gone_new ? col)) END;
 	END LOOP;
 	result := nullif(array_to_string(told, ', '), '');
-	RETURN CASE WHEN length(result) > 200 AND NOT before_and_after THEN left(result, 199) || '…' ELSE result END;
+	RETURN CASE WHEN length(result) > 100 AND NOT before_and_after THEN left(result, 99) || '…' ELSE result END;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.event_changes(text, jsonb, jsonb, jsonb) IS 'Of an event, for views of the trail: team_id: 2 → 3; of a row that came or went, what was in it, cut at 200 characters.';
+COMMENT ON FUNCTION chat_rbac.event_changes(text, jsonb, jsonb, jsonb) IS 'Of an event, for views of the trail: team_id: 2 → 3; of a row that came or went, what was in it, cut at 100 characters.';
 
 /* of a move between partitions, what the row was before; its key may have been another */
 CREATE FUNCTION chat_rbac.event_moved(event chat_rbac.audit_event) RETURNS chat_rbac.audit_event
