@@ -134,11 +134,14 @@ has_our_columns(TupleDesc desc)
 	return true;
 }
 
-/* May a row be put into an index by its columns alone? */
+/*
+ * May a row be put into an index by its columns alone?  Only a btree keeps
+ * nothing between insertions that has to be given back.
+ */
 static bool
 is_plain_index(Relation index)
 {
-	return index->rd_index->indisready && index->rd_index->indislive && !index->rd_index->indisunique &&
+	return index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisready && index->rd_index->indislive && !index->rd_index->indisunique &&
 		!index->rd_index->indisexclusion &&
 		RelationGetIndexExpressions(index) == NIL && RelationGetIndexPredicate(index) == NIL;
 }

@@ -211,7 +211,7 @@ SQL
 is(sql($node, <<'SQL'), '', 'what changes something is not among them');
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE p.pronamespace = 'chat_rbac'::regnamespace AND has_function_privilege('regress_chat_rbac_app', p.oid, 'EXECUTE')
-	AND (p.prorettype = 'trigger'::regtype AND p.proname NOT IN ('guard', 'guard_truncate', 'inbox_four_eyes', 'inbox_visible_customer') OR p.proname IN ('create_org', 'create_inbox', 'grant_role', 'revoke_role', 'protect', 'unprotect', 'find_by_name'))
+	AND (p.prorettype = 'trigger'::regtype AND p.proname NOT IN ('guard', 'guard_truncate', 'audit', 'audit_truncate', 'inbox_four_eyes', 'inbox_visible_customer') OR p.proname IN ('create_org', 'create_inbox', 'grant_role', 'revoke_role', 'protect', 'unprotect', 'find_by_name'))
 SQL
 my $as_admin = "SET chat_rbac.identity = '1/1';";
 for my $try (
