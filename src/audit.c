@@ -51,6 +51,7 @@ typedef struct AuditState
 	int			trigger_depth;	/* triggers around it */
 	HeapTuple	moved;			/* the row that left its partition last, */
 	TupleDesc	moved_desc;		/* and what it was then */
+	struct AuditState *next_moving;
 	MemoryContextCallback release;
 } AuditState;
 
@@ -58,18 +59,33 @@ typedef struct AuditState
 #define DEPTH_MAX 64
 static int	levels[DEPTH_MAX];
 
-/* Whose row has left its partition and has not come to another one yet. */
+/*
+ * Whose row has left its partition and has not come to another one yet: one for
+ * each query, as triggers that fire in between may move rows too.
+ */
 static AuditState *moving = NULL;
 
 /* ---- the trigger's execution ---- */
+
+static void
+stop_moving(const AuditState *state)
+{
+	for (AuditState **link = &moving; *link != NULL; link = &(*link)->next_moving)
+	{
+		if (*link == state)
+		{
+			*link = state->next_moving;
+			return;
+		}
+	}
+}
 
 static void
 forget_state(void *arg)
 {
 	AuditState *state = (AuditState *) arg;
 
-	if (moving == state)
-		moving = NULL;
+	stop_moving(state);
 	levels[state->trigger_depth] = 0;
 	if (state->form != NULL)
 		rbac_protection_unpin(state->form);
@@ -183,6 +199,19 @@ command_of(const TriggerData *trigdata, CommandId base)
 		HeapTupleHeaderGetCmax(tuple->t_data) : HeapTupleHeaderGetCmin(tuple->t_data);
 }
 
+/* How far an event of a level is from what was asked for: triggers around it have levels too. */
+static int
+depth_of(AuditState *state, int level)
+{
+	int			result = level;
+
+	state->trigger_depth = Min(DatumGetInt32(pg_trigger_depth(NULL)), DEPTH_MAX) - 1;
+	for (int i = 0; i < state->trigger_depth; i++)
+		result += 1 + levels[i];
+	levels[state->trigger_depth] = level;
+	return result;
+}
+
 static void
 tell_command(AuditState *state, const TriggerData *trigdata, RbacEvent *event)
 {
@@ -190,12 +219,8 @@ tell_command(AuditState *state, const TriggerData *trigdata, RbacEvent *event)
 	CommandId	command = command_of(trigdata, base);
 	int			level = level_of(command, base);
 
-	state->trigger_depth = Min(DatumGetInt32(pg_trigger_depth(NULL)), DEPTH_MAX) - 1;
 	event->command = (int32) command;
-	event->depth = level + state->trigger_depth;
-	for (int i = 0; i < state->trigger_depth; i++)
-		event->depth += levels[i];
-	levels[state->trigger_depth] = level;
+	event->depth = depth_of(state, level);
 	mark_level(GetCurrentCommandId(false), level);
 }
 
@@ -334,6 +359,8 @@ leaves_partition(AuditState *state, const TriggerData *trigdata)
 		state->moved_desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	state->moved = heap_copytuple(trigdata->tg_trigtuple);
 	MemoryContextSwitchTo(old);
+	stop_moving(state);
+	state->next_moving = moving;
 	moving = state;
 	return true;
 }
@@ -349,10 +376,13 @@ enters_partition(AuditState *state, const TriggerData *trigdata, RbacRow *old)
 	Datum	   *values;
 	bool	   *nulls;
 
-	moving = NULL;
-	if (from == NULL || !TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ||
-		from->query != state->query || from->form->root != state->form->root)
+	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		return false;
+	while (from != NULL && (from->query != state->query || from->form->root != state->form->root))
+		from = from->next_moving;
+	if (from == NULL)
+		return false;
+	stop_moving(from);
 	map = convert_tuples_by_name(from->moved_desc, desc);
 	tuple = map != NULL ? execute_attr_map_tuple(from->moved, map) : from->moved;
 	values = palloc(sizeof(Datum) * desc->natts);
@@ -473,7 +503,7 @@ chat_rbac_audit_truncate(PG_FUNCTION_ARGS)
 	rbac_image_get(state->form);
 	event.operation = "truncate";
 	event.command = (int32) GetCurrentCommandId(false);
-	event.depth = DatumGetInt32(pg_trigger_depth(NULL)) - 1;
+	event.depth = depth_of(state, 0);
 	change.form = state->form;
 	demand = rbac_rule_demand(&change, 0);
 	event.actions = name_actions(state->form, RBAC_DELETE, &demand, 1);
