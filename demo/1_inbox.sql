@@ -33,6 +33,10 @@ CREATE ROLE inbox_app LOGIN;
 GRANT USAGE ON SCHEMA inbox TO inbox_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA inbox TO inbox_app;
 GRANT SET ON PARAMETER chat_rbac.identity TO inbox_app;
+GRANT SELECT ON chat_rbac.audit_event, chat_rbac.activity TO inbox_app;
+
+-- Partitions of the audit trail; to be called once a day.
+SELECT chat_rbac.audit_maintain();
 
 -- A report's database role.  It may read, but not say for whom.
 CREATE ROLE inbox_report LOGIN;

@@ -313,6 +313,54 @@ END
         (SELECT count(*) FROM inbox.message WHERE org_id = 1 AND conversation_id = $inas AND body = 'Hello!')")" -eq 0
 }
 
+show_trail()
+{
+    local name identity where query told seen all digest found
+
+    query="SELECT who, did, what, changes FROM chat_rbac.activity
+  ORDER BY at DESC LIMIT 3;"
+
+    heading "Who did what: the audit trail"
+    echo "    Each change is recorded with it, under the name of the right that it needed.  Sue, who"
+    echo "    supervises Tier 1, sees what Ali did there:"
+    echo
+    show_query - <<<"$query"
+    told=$(as "$(identity_of Sue)" -P format=aligned -P tuples_only=off -P footer=off <<<"$query")
+    indent <<<"$told"
+    expect "Sue sees the claim" "$(grep -c "^ *Ali *| claimed *| conversation $queue .*| assignee_id: null → 6 *$" <<<"$told")" -eq 1
+    expect "Sue sees the transfer" "$(grep -c "^ *Ali *| .*transferred.*| conversation $queue .*team_id: . → 5" <<<"$told")" -eq 1
+
+    echo
+    echo "    How many events each of them sees:"
+    all=$(sql <<<"SELECT count(*) FROM chat_rbac.audit_event WHERE org_id = 1")
+    for name in Ada Sue Ali Ina Gus; do
+        identity=$(identity_of $name)
+        where=$(person $name | cut -d'|' -f4 || true)
+        seen=$(as "$identity" <<<"SELECT count(*) FROM chat_rbac.audit_event WHERE org_id = 1")
+        printf '        %-40s %6s\n' "$name${where:+, $where}" "$seen"
+        case $name in
+            Ada) expect "Ada sees all of her org" "$seen" -eq "$all" ;;
+            Sue) expect "Sue sees some of them" "$seen" -lt "$all" ;;
+            Ali) expect "Ali sees his own" "$seen" -eq "$(sql <<<"SELECT count(*) FROM chat_rbac.audit_event WHERE (actor_org_id, actor_id) = (1, 6)")" ;;
+            *) expect "$name sees none" "$seen" -eq 0 ;;
+        esac
+    done
+
+    echo
+    echo "    Sealed, the trail shows what a superuser does to it:"
+    echo
+    digest=$(sql <<<'SELECT chat_rbac.audit_seal()')
+    echo "        ${dim}SELECT chat_rbac.audit_seal();$plain"
+    echo "        => $bold${digest:0:40}…${digest#*sha256:????????????????????????????????????????????????????????????????}$plain"
+    expect "nothing is wrong with it" "$(sql -v digest="$digest" <<<"SELECT count(*) FROM chat_rbac.audit_verify(:'digest')")" -eq 0
+    echo "        ${dim}UPDATE chat_rbac.audit_event SET actor_name = 'Ben' WHERE row_key = '$queue' AND actions @> '{conversation.claim}';$plain"
+    sql -o /dev/null <<<"UPDATE chat_rbac.audit_event SET actor_name = 'Ben' WHERE row_key = '$queue' AND actions @> '{conversation.claim}'"
+    echo "        ${dim}SELECT block_no, event_id, problem FROM chat_rbac.audit_verify();$plain"
+    found=$(sql -F ' | ' <<<'SELECT block_no, event_id, problem FROM chat_rbac.audit_verify()')
+    echo "        => $bold$found$plain"
+    expect "that event is named" "$(grep -c '| changed event$' <<<"$found")" -eq 1
+}
+
 # The two sessions of the timeline.  Session A stays open, and what it answered last
 # is in $answer; session B is a new one for each statement.
 left()
@@ -410,6 +458,7 @@ END
     show_outsiders
     show_buttons
     show_writing
+    show_trail
     show_revocation
 
     echo
