@@ -30,7 +30,7 @@ CREATE PROCEDURE regress_trail.event(n int, at timestamptz, operation text, acti
 $$;
 
 -- Every table of the trail is closed in the same way
-SELECT c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl IS NULL AS private,
+SELECT c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, NOT EXISTS (SELECT FROM aclexplode(c.relacl) WHERE grantee = 0) AS private,
 	(SELECT string_agg(format('%s %s', t.tgname, t.tgenabled), ', ' ORDER BY t.tgname) FROM pg_trigger t WHERE t.tgrelid = c.oid) AS triggers
 FROM pg_class c WHERE c.relnamespace = 'chat_rbac'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname ~ '^audit_' AND c.relname !~ '\d' ORDER BY c.relname;
 SELECT polname, polpermissive, polcmd, polroles FROM pg_policy WHERE polrelid::regclass::text ~ 'audit_' ORDER BY polname;
