@@ -105,13 +105,13 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	/* whoever makes a table passes here */
-	IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_partition_tree('chat_rbac.audit_event') AS part ON part.relid = d.objid
+	/* whoever makes a table passes here, so nothing but the catalogue is looked at, and locked */
+	IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN chat_rbac.parts_of('chat_rbac.audit_event') AS part ON part = d.objid
 		WHERE d.classid = 'pg_class'::regclass)
 	THEN
 		/* while a dump is restored, which this setting tells, triggers come by themselves */
-		PERFORM chat_rbac.close_trail_table(part.relid, current_setting('check_function_bodies')::boolean)
-		FROM pg_partition_tree('chat_rbac.audit_event') AS part;
+		PERFORM chat_rbac.close_trail_table(part, current_setting('check_function_bodies')::boolean)
+		FROM chat_rbac.parts_of('chat_rbac.audit_event') AS part;
 	END IF;
 END
 $$;
@@ -219,13 +219,14 @@ BEGIN
 
 	/* one at a time; writers go on */
 	LOCK TABLE ONLY chat_rbac.audit_event IN SHARE UPDATE EXCLUSIVE MODE;
-	FOR part IN SELECT t.relid, t.isleaf FROM pg_partition_tree('chat_rbac.audit_event') AS t ORDER BY t.relid::text LOOP
-		IF chat_rbac.close_trail_table(part.relid, true) THEN
-			what := format('closed %s, which was open', part.relid);
+	FOR part IN SELECT p AS relation, c.relkind = 'r' AS is_leaf FROM chat_rbac.parts_of('chat_rbac.audit_event') AS p
+		JOIN pg_class c ON c.oid = p ORDER BY p::text LOOP
+		IF chat_rbac.close_trail_table(part.relation, true) THEN
+			what := format('closed %s, which was open', part.relation);
 			RETURN NEXT;
 		END IF;
-		IF part.isleaf AND chat_rbac.index_trail_part(part.relid) THEN
-			what := format('indexed %s', part.relid);
+		IF part.is_leaf AND chat_rbac.index_trail_part(part.relation) THEN
+			what := format('indexed %s', part.relation);
 			RETURN NEXT;
 		END IF;
 	END LOOP;

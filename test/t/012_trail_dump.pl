@@ -14,7 +14,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $tmp = PostgreSQL::Test::Utils::tempdir();
-my $node = new_cluster('trail');
+my $node = new_cluster('trail', conf => 'jit = off');
 
 add_app($node);
 sql($node, <<'SQL');
@@ -137,7 +137,7 @@ sub add_roles
 add_roles($node);
 sql($node, 'GRANT USAGE ON SCHEMA chat_rbac TO regress_chat_rbac_all; GRANT ALL ON ALL TABLES IN SCHEMA chat_rbac TO regress_chat_rbac_all');
 
-my $there = new_cluster('there');
+my $there = new_cluster('there', conf => 'jit = off');
 add_app($there);
 add_roles($there);
 $there->safe_psql('postgres', "CREATE DATABASE $_") for qw(plain custom jobs again);
