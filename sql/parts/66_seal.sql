@@ -384,16 +384,21 @@ BEGIN
 		END IF;
 		IF block.previous IS DISTINCT FROM last.hash AND NOT n > coalesce(last.block_no, 0) + 1 THEN
 			RETURN QUERY SELECT n, NULL::bigint, NULL::xid8, NULL::bigint, 'broken chain',
-				coalesce(format('It does not follow block %s as that is now.', last.block_no), 'It is not the first that there was.');
+				coalesce('It does not follow block ' || last.block_no || ' as that is now.', 'It is not the first that there was.');
 		END IF;
 		IF NOT missing AND (block.from_xid, block.from_event) IS DISTINCT FROM (coalesce(tail.upto_xid, '0'), coalesce(tail.upto_event, -9223372036854775808)) THEN
 			RETURN QUERY SELECT n, NULL::bigint, NULL::xid8, NULL::bigint, 'broken chain',
-				coalesce(format('It does not begin where block %s ends.', tail.block_no), 'It does not begin where its incarnation does.');
+				coalesce('It does not begin where block ' || tail.block_no || ' ends.', 'It does not begin where its incarnation does.');
 		END IF;
 		last := block;
 
 		IF edits IS NOT NULL THEN
 			/* its ends as its neighbours have them, and whether its events are as they were */
+			IF tail.block_no IS NULL AND block.from_xid <> '0' THEN
+				SELECT b.* INTO tail FROM chat_rbac.audit_block b
+				WHERE (b.upto_xid, b.upto_event) = (block.from_xid, block.from_event) AND b.block_no < n ORDER BY b.block_no DESC LIMIT 1;
+				block.incarnation := coalesce(tail.incarnation, block.incarnation);
+			END IF;
 			SELECT b.* INTO next FROM chat_rbac.audit_block b WHERE b.incarnation = block.incarnation AND b.block_no > n ORDER BY b.block_no LIMIT 1;
 			IF NOT missing THEN
 				block.from_xid := coalesce(tail.upto_xid, '0');
