@@ -142,6 +142,7 @@ COMMENT ON FUNCTION chat_rbac.audit_events(uuid, xid8, bigint, xid8, bigint) IS 
 CREATE FUNCTION chat_rbac.audit_seal_blocks(events_per_block bigint DEFAULT 100000) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off	-- it would compile anew for each block
 AS $$
 DECLARE
 	here constant uuid := chat_rbac.audit_incarnation();
@@ -357,6 +358,7 @@ COMMENT ON FUNCTION chat_rbac.audit_verify_events(chat_rbac.audit_block) IS 'Int
 CREATE FUNCTION chat_rbac.audit_verify_blocks() RETURNS TABLE (block_no bigint, event_id bigint, xid xid8, org_id bigint, problem text, detail text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off	-- it would compile anew for each block
 AS $$
 DECLARE
 	numbers constant bigint[] := ARRAY(SELECT b.block_no FROM chat_rbac.audit_block b ORDER BY b.block_no);
