@@ -142,6 +142,7 @@ COMMENT ON FUNCTION chat_rbac.audit_events(uuid, xid8, bigint, xid8, bigint) IS 
 CREATE FUNCTION chat_rbac.audit_seal_blocks(events_per_block bigint DEFAULT 100000) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
+SET jit = off	-- it would compile anew for each block
 AS $$
 DECLARE
 	here constant uuid := chat_rbac.audit_incarnation();
@@ -357,6 +358,7 @@ COMMENT ON FUNCTION chat_rbac.audit_verify_events(chat_rbac.audit_block) IS 'Int
 CREATE FUNCTION chat_rbac.audit_verify_blocks() RETURNS TABLE (block_no bigint, event_id bigint, xid xid8, org_id bigint, problem text, detail text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
+SET jit = off	-- it would compile anew for each block
 AS $$
 DECLARE
 	numbers constant bigint[] := ARRAY(SELECT b.block_no FROM chat_rbac.audit_block b ORDER BY b.block_no);
@@ -384,16 +386,21 @@ BEGIN
 		END IF;
 		IF block.previous IS DISTINCT FROM last.hash AND NOT n > coalesce(last.block_no, 0) + 1 THEN
 			RETURN QUERY SELECT n, NULL::bigint, NULL::xid8, NULL::bigint, 'broken chain',
-				coalesce(format('It does not follow block %s as that is now.', last.block_no), 'It is not the first that there was.');
+				coalesce('It does not follow block ' || last.block_no || ' as that is now.', 'It is not the first that there was.');
 		END IF;
 		IF NOT missing AND (block.from_xid, block.from_event) IS DISTINCT FROM (coalesce(tail.upto_xid, '0'), coalesce(tail.upto_event, -9223372036854775808)) THEN
 			RETURN QUERY SELECT n, NULL::bigint, NULL::xid8, NULL::bigint, 'broken chain',
-				coalesce(format('It does not begin where block %s ends.', tail.block_no), 'It does not begin where its incarnation does.');
+				coalesce('It does not begin where block ' || tail.block_no || ' ends.', 'It does not begin where its incarnation does.');
 		END IF;
 		last := block;
 
 		IF edits IS NOT NULL THEN
 			/* its ends as its neighbours have them, and whether its events are as they were */
+			IF tail.block_no IS NULL AND block.from_xid <> '0' THEN
+				SELECT b.* INTO tail FROM chat_rbac.audit_block b
+				WHERE (b.upto_xid, b.upto_event) = (block.from_xid, block.from_event) AND b.block_no < n ORDER BY b.block_no DESC LIMIT 1;
+				block.incarnation := coalesce(tail.incarnation, block.incarnation);
+			END IF;
 			SELECT b.* INTO next FROM chat_rbac.audit_block b WHERE b.incarnation = block.incarnation AND b.block_no > n ORDER BY b.block_no LIMIT 1;
 			IF NOT missing THEN
 				block.from_xid := coalesce(tail.upto_xid, '0');
