@@ -335,7 +335,7 @@ show_trail()
     all=$(sql <<<"SELECT count(*) FROM chat_rbac.audit_event WHERE org_id = 1")
     for name in Ada Sue Ali Ina Gus; do
         identity=$(identity_of $name)
-        where=$(person $name | cut -d'|' -f4 || true)
+        where=$(person $name | cut -d"|" -f4 || echo "Admin of globex")
         seen=$(as "$identity" <<<"SELECT count(*) FROM chat_rbac.audit_event WHERE org_id = 1")
         printf '        %-40s %6s\n' "$name${where:+, $where}" "$seen"
         case $name in
