@@ -147,7 +147,7 @@ BEGIN
     ELSIF pg_trigger_depth() < 4 THEN
         UPDATE desk.node SET mark = mark + 1 WHERE org_id = NEW.org_id AND id = NEW.id AND NEW.id % 3 = 0;
         UPDATE desk.node SET mark = mark - 1, twin = NULL WHERE org_id = NEW.org_id AND id = NEW.id + 1 AND NEW.id % 3 = 1;
-        INSERT INTO desk.remark SELECT 1 + max(id), NEW.id, 'by a trigger' FROM desk.remark HAVING NEW.id % 3 = 2;
+        INSERT INTO desk.remark SELECT 1 + coalesce(max(id), 0), NEW.id, 'by a trigger' FROM desk.remark HAVING NEW.id % 3 = 2;
     END IF;
     RETURN NULL;
 END $$;
@@ -810,4 +810,130 @@ BEGIN
     END LOOP;
 END $$;
 
-\set play '\\g |psql -X -q -f - >/dev/null 2>&1'
+-- Rows to begin with, and the owner's way to say it all at once
+CREATE FUNCTION model.first_rows() RETURNS SETOF text LANGUAGE sql AS $$
+    VALUES ('BEGIN;'),
+    ('INSERT INTO inbox.customer (org_id, id, name, owner_id) SELECT o, n, ''Customer '' || n, n FROM generate_series(1, 2) o, generate_series(1, 6) n;'),
+    ('INSERT INTO inbox.conversation (org_id, id, customer_id, initiated_by, inbox_id, team_id) SELECT o, n, n, ''customer'', 1, 2 + n % 2 FROM generate_series(1, 2) o, generate_series(1, 6) n;'),
+    ('INSERT INTO inbox.message (org_id, id, conversation_id, kind, author_id, body) SELECT 1, n, 1 + n % 6, ''note'', 1, ''Hi'' FROM generate_series(1, 14) n;'),
+    ('INSERT INTO desk.every (org_id, id, t, b) SELECT 1, n, repeat(md5(''a''), 1500), decode(repeat(''cd'', 30000), ''hex'') FROM generate_series(1, 4) n;'),
+    ('INSERT INTO desk.parcel (org_id, stage, id, team_id, owner_id, note) SELECT 1, 1 + n % 4, n, 2, n % 5, repeat(md5(''n''), 1500) FROM generate_series(1, 12) n;'),
+    ('INSERT INTO desk.stamp (org_id, id, stage, parcel_id) SELECT 1, n, 1 + n % 4, n FROM generate_series(1, 9) n;'),
+    ('INSERT INTO desk.node (org_id, id, up, twin) SELECT 1, n, nullif(n / 2, 0), nullif(n / 3, 0) FROM generate_series(1, 12) n;'),
+    ('INSERT INTO desk.remark (id, node_id) SELECT n, 1 + n % 5 FROM generate_series(1, 9) n;'),
+    ('INSERT INTO desk.plan (org_id, id) SELECT o, n FROM generate_series(1, 2) o, generate_series(1, 4) n;'),
+    ('INSERT INTO desk.single VALUES (1, 1);'),
+    ('COMMIT;')
+$$;
+
+--
+-- The trail as protect() makes it, in the default partition
+--
+SELECT model.first_rows() \g |psql -X -q -f - >/dev/null
+SELECT is_empty('SELECT model.event_differences()', 'the first rows: the events are what was done');
+SELECT is_empty('SELECT model.row_differences()', 'the first rows: the replay gives the tables');
+SELECT model.advance() \g /dev/null
+SELECT model.script(170) \g |psql -X -q -f - >/dev/null 2>&1
+SELECT is_empty('SELECT model.event_differences()', 'in the default partition: the events are what was done');
+SELECT is_empty('SELECT model.row_differences()', 'in the default partition: the replay gives the tables');
+SELECT model.advance() \g /dev/null
+
+-- In a partition of its time; columns that go and come
+SELECT format('CREATE TABLE chat_rbac.audit_event_replay PARTITION OF chat_rbac.audit_event FOR VALUES FROM (%L) TO (%L)', now() + interval '1 second', now() + interval '1 day') \gexec
+CREATE INDEX ON chat_rbac.audit_event_replay (org_id, at);
+CREATE INDEX ON chat_rbac.audit_event_replay (relation, row_key);
+ALTER TABLE desk.every DROP gone_2, DROP js, ADD late numeric;
+ALTER TABLE desk.parcel ADD late text;
+DELETE FROM model.col WHERE col IN ('gone_2', 'js');
+INSERT INTO model.col VALUES ('desk.every', 1000, 'late', 'numeric', '{"NULL",1.5}'), ('desk.parcel', 1000, 'late', 'text', '{"NULL",''x''}');
+SELECT model.watch(tab) FROM model.tab WHERE tab IN ('desk.every'::regclass, 'desk.parcel'::regclass) \g /dev/null
+SELECT pg_sleep(1) \g /dev/null
+SELECT model.script(150) \g |psql -X -q -f - >/dev/null 2>&1
+SELECT is_empty('SELECT model.event_differences()', 'in a partition of its time: the events are what was done');
+SELECT is_empty('SELECT model.row_differences()', 'in a partition of its time: the replay gives the tables');
+SELECT is((SELECT string_agg(DISTINCT tableoid::regclass::text, ', ') FROM chat_rbac.audit_event WHERE at > (SELECT at FROM model.progress)), 'chat_rbac.audit_event_replay', 'and there they are');
+SELECT model.advance() \g /dev/null
+
+-- Partitions into which a row cannot go straight
+ALTER TABLE chat_rbac.audit_event_replay ADD CONSTRAINT allowed CHECK (reason IS DISTINCT FROM 'é');
+SELECT model.script(45) \g |psql -X -q -f - >/dev/null 2>&1
+SELECT is_empty('SELECT model.event_differences()', 'with a CHECK: the events are what was done');
+SELECT is_empty('SELECT model.row_differences()', 'with a CHECK: the replay gives the tables');
+SELECT throws_ok($$SET LOCAL chat_rbac.reason = 'é'; UPDATE desk.plan SET mark = coalesce(mark, 0) + 1$$, '23514', NULL, 'with a CHECK: what it refuses is not done');
+SELECT model.advance() \g /dev/null
+ALTER TABLE chat_rbac.audit_event_replay DROP CONSTRAINT allowed;
+
+CREATE UNIQUE INDEX by_id ON chat_rbac.audit_event_replay (event_id);
+CREATE INDEX by_expression ON chat_rbac.audit_event_replay (lower(row_key)) WHERE operation <> 'insert';
+SELECT model.script(45) \g |psql -X -q -f - >/dev/null 2>&1
+SELECT is_empty('SELECT model.event_differences()', 'with other indexes: the events are what was done');
+SELECT is_empty('SELECT model.row_differences()', 'with other indexes: the replay gives the tables');
+SET enable_seqscan = off;
+SELECT is((SELECT count(*) FROM chat_rbac.audit_event_replay WHERE lower(row_key) = '1' AND operation <> 'insert'),
+          (SELECT count(*) FROM chat_rbac.audit_event_replay WHERE lower(row_key || '') = '1' AND operation <> 'insert'), 'with other indexes: the events are in them');
+RESET enable_seqscan;
+SELECT model.advance() \g /dev/null
+DROP INDEX chat_rbac.by_id, chat_rbac.by_expression;
+
+CREATE TABLE model.told (event_id bigint);
+CREATE FUNCTION model.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO model.told VALUES (NEW.event_id); RETURN NEW; END $$;
+CREATE TRIGGER tell BEFORE INSERT ON chat_rbac.audit_event_replay FOR EACH ROW EXECUTE FUNCTION model.tell();
+ALTER TABLE chat_rbac.audit_event_replay ENABLE ALWAYS TRIGGER tell;
+SELECT model.script(45) \g |psql -X -q -f - >/dev/null 2>&1
+SELECT is_empty('SELECT model.event_differences()', 'with a trigger: the events are what was done');
+SELECT is_empty('SELECT model.row_differences()', 'with a trigger: the replay gives the tables');
+SELECT set_eq('SELECT event_id FROM model.told', 'SELECT event_id FROM chat_rbac.audit_event WHERE at > (SELECT at FROM model.progress)', 'with a trigger: it is told of each');
+SELECT model.advance() \g /dev/null
+DROP TRIGGER tell ON chat_rbac.audit_event_replay;
+
+--
+-- How far from what was asked for
+--
+BEGIN;
+CREATE TABLE desk.tree (org_id bigint, id int, up int, twin int, also int, PRIMARY KEY (org_id, id), FOREIGN KEY (org_id, up) REFERENCES desk.tree ON DELETE CASCADE, FOREIGN KEY (org_id, twin) REFERENCES desk.tree ON DELETE SET NULL (twin));
+CREATE TABLE desk.told (org_id bigint, id serial, what int, PRIMARY KEY (org_id, id));
+SELECT chat_rbac.protect('desk.tree', '{"resource": "task", "org": "org_id"}'), chat_rbac.protect('desk.told', '{"resource": "task", "org": "org_id"}') \g /dev/null
+CREATE FUNCTION desk.tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO desk.told (org_id, what) VALUES (1, OLD.id);
+    DELETE FROM desk.tree WHERE id = OLD.also;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tell AFTER DELETE ON desk.tree FOR EACH ROW WHEN (OLD.id >= 10) EXECUTE FUNCTION desk.tell();
+CREATE FUNCTION model.depths() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(format('%s %s %s', operation, coalesce((coalesce(old, new) ->> 'what'), row_key), depth), ', ' ORDER BY table_name DESC, operation, coalesce(coalesce(old, new) ->> 'what', row_key)::int)
+      FROM chat_rbac.audit_event WHERE xid = pg_current_xact_id() AND table_name ~ '^desk.t(ree|old)' AND event_id > current_setting('model.mark')::bigint
+$$;
+CREATE FUNCTION model.mark() RETURNS void LANGUAGE sql AS $$ SELECT set_config('model.mark', max(event_id)::text, true) FROM chat_rbac.audit_event $$;
+INSERT INTO desk.tree VALUES (1, 1), (1, 2, 1), (1, 3, 2), (1, 4, 2), (1, 5), (1, 6, 5), (1, 7, NULL, 3), (1, 8, NULL, 1);
+SELECT model.mark() \g /dev/null
+DELETE FROM desk.tree WHERE id IN (1, 5);
+SELECT is(model.depths(), 'delete 1 0, delete 2 1, delete 3 2, delete 4 2, delete 5 0, delete 6 1, update 7 3, update 8 1', 'foreign keys: each cascade is one further');
+INSERT INTO desk.tree VALUES (1, 10), (1, 11, 10), (1, 12, 11, NULL, 20), (1, 20), (1, 21, 20);
+SELECT model.mark() \g /dev/null
+DELETE FROM desk.tree WHERE id = 10;
+SELECT is(model.depths(), 'delete 10 0, delete 11 1, delete 12 2, delete 20 3, delete 21 4, insert 10 1, insert 11 2, insert 12 3, insert 20 4, insert 21 5', 'triggers: what they do is one further than what they are fired by');
+INSERT INTO desk.tree VALUES (1, 1), (1, 2, 1);
+SELECT model.mark() \g /dev/null
+DO $$ BEGIN BEGIN DELETE FROM desk.tree WHERE id = 1; RAISE EXCEPTION 'no'; EXCEPTION WHEN OTHERS THEN END; UPDATE desk.tree SET also = 1 WHERE id = 2; DELETE FROM desk.tree WHERE id = 1; END $$;
+SELECT is(model.depths(), 'delete 1 0, delete 2 1, update 2 0', 'after what was rolled back: as before');
+ROLLBACK;
+
+--
+-- That all of this has happened
+--
+SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
+               SELECT format('%s %s', o, tab) AS what FROM model.play, unnest('{insert,update,delete}'::text[]) o WHERE tab NOT IN ('inbox.participant'::regclass, 'desk.old_plan'::regclass)
+               UNION ALL SELECT format('%s desk.parcel', o) FROM unnest('{move_out,move_in,truncate}'::text[]) o
+               UNION ALL SELECT format('update chat_rbac.%s', o) FROM unnest('{member,unit}'::text[]) o
+               UNION ALL SELECT 'a key was freed before the row'
+               EXCEPT SELECT what FROM model.tally WHERE cases > 0) missing), NULL, 'every kind of event has occurred');
+SELECT cmp_ok((SELECT sum(cases) FROM model.tally), '>', 2000::numeric, 'thousands of events were compared');
+SELECT is((SELECT count(DISTINCT event_id) FROM chat_rbac.audit_event), (SELECT count(*) FROM chat_rbac.audit_event), 'each has an id of its own');
+SELECT is((SELECT count(DISTINCT salt) FILTER (WHERE octet_length(salt) = 16) FROM chat_rbac.audit_event), (SELECT count(*) FROM chat_rbac.audit_event), 'each has a salt of its own, of 16 bytes');
+SELECT is((SELECT count(DISTINCT incarnation) FROM chat_rbac.audit_event), 1::bigint, 'all are of one incarnation');
+SELECT * FROM finish();
+
+\c :home
+DROP DATABASE regress_chat_rbac_replay;
+DROP ROLE regress_chat_rbac_replay;
