@@ -94,8 +94,8 @@ CREATE TABLE desk.remark (id int PRIMARY KEY, node_id bigint NOT NULL, body text
 CREATE TABLE desk.tag (body text, born date NOT NULL, org_id int, code text NOT NULL, lang char(3) NOT NULL, rank int, PRIMARY KEY (code, born, lang));  -- the org is not in the key, and may be null
 CREATE TABLE desk.word (org_id int NOT NULL, word text COLLATE "C" NOT NULL, meaning text, secret text, hits int NOT NULL DEFAULT 0, PRIMARY KEY (word, org_id));
 CREATE TABLE desk.single (org_id bigint PRIMARY KEY, n int, motto text);                                            -- one row for an org
-CREATE TABLE desk.plan (org_id bigint NOT NULL, id int NOT NULL, mark int, PRIMARY KEY (org_id, id));
-CREATE TABLE desk.old_plan (PRIMARY KEY (org_id, id)) INHERITS (desk.plan);
+CREATE TABLE desk.plan (org_id bigint NOT NULL, id int NOT NULL CHECK (id < 100) NO INHERIT, mark int, PRIMARY KEY (org_id, id));
+CREATE TABLE desk.old_plan (CHECK (id > 100), PRIMARY KEY (org_id, id)) INHERITS (desk.plan);
 
 SELECT chat_rbac.protect(tab::regclass, spec::jsonb) FROM (VALUES
     ('desk.every', '{"resource": "customer", "org": "org_id", "units": {"team": "team"}, "relations": {"own": {"i8": "$member"}}}'),
@@ -227,7 +227,7 @@ BEGIN
         place := format('%s %s %s;', TG_OP, root, model.key(root, coalesce(after, before)));
         moves := strpos(current_setting('model.moves', true), place) > 0;
         IF moves THEN
-            PERFORM set_config('model.moves', replace(current_setting('model.moves'), place, ''), true);
+            PERFORM set_config('model.moves', overlay(current_setting('model.moves') PLACING '' FROM strpos(current_setting('model.moves'), place) FOR length(place)), true);
         END IF;
     END IF;
     INSERT INTO model.seen (xid, tab, part, op, moves, old, new, old_org, new_org, changed, depth, identity, name, role, reason, request)
@@ -496,7 +496,7 @@ conversation_id: 1 | 2 | 3 | 4 | 5
 member_id: 1 | 2 | 3 | 4
 WHERE: member_id = 4 | conversation_id < 4
 SET: joined_at = clock_timestamp()$$),
-('inbox.message', 3, $$
+('inbox.message', 5, $$
 org_id: org
 id: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14
 conversation_id: 1 | 2 | 3 | 4 | 5 | 6 | 7
@@ -747,8 +747,8 @@ BEGIN
     ELSIF kind < 28 THEN
         RETURN format('UPDATE %s x SET %s', t, model.some(t, 'SET'));
     ELSIF kind < 30 AND owner THEN
-        CASE model.dice(5)
-            WHEN 0 THEN RETURN format('TRUNCATE %s CASCADE', model.pick('{desk.parcel_2,desk.remark,desk.tag,desk.parcel_more,desk.plan,desk.old_plan,inbox.message,desk.node}'));
+        CASE model.dice(3)
+            WHEN 0 THEN RETURN format('TRUNCATE %s CASCADE', model.pick('{desk.parcel_2,desk.parcel,desk.remark,desk.tag,desk.parcel_more,desk.plan,desk.old_plan,inbox.message,desk.node}'));
             ELSE RETURN model.pick(ARRAY['UPDATE chat_rbac.member SET name = name || ''.'', active = NOT active WHERE member_id = 8', 'UPDATE chat_rbac.unit SET name = ''Unit '' || now(), key = key WHERE unit_id = 2',
                 'INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (2, 20, ''New'') ON CONFLICT (org_id, member_id) DO UPDATE SET name = EXCLUDED.name || now()',
                 'INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, reason) SELECT 2, 20, role_id, 3, ''test'' FROM chat_rbac.role WHERE org_id = 2 AND name = ''Agent''',
@@ -944,7 +944,7 @@ SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                UNION ALL SELECT format('update chat_rbac.%s', o) FROM unnest('{member,unit}'::text[]) o
                UNION ALL SELECT 'a key was freed before the row'
                EXCEPT SELECT what FROM model.tally WHERE cases > 0) missing), NULL, 'every kind of event has occurred');
-SELECT cmp_ok((SELECT sum(cases) FROM model.tally), '>', 2000::numeric, 'thousands of events were compared');
+SELECT cmp_ok((SELECT sum(cases) FROM model.tally), '>', 1500::numeric, 'many events were compared');
 SELECT is((SELECT count(DISTINCT event_id) FROM chat_rbac.audit_event), (SELECT count(*) FROM chat_rbac.audit_event), 'each has an id of its own');
 SELECT is((SELECT count(DISTINCT salt) FILTER (WHERE octet_length(salt) = 16) FROM chat_rbac.audit_event), (SELECT count(*) FROM chat_rbac.audit_event), 'each has a salt of its own, of 16 bytes');
 SELECT is((SELECT count(DISTINCT incarnation) FROM chat_rbac.audit_event), 1::bigint, 'all are of one incarnation');
