@@ -155,8 +155,14 @@ static void
 mark_level(CommandId now, int level)
 {
 	if (marks_transaction != rbac_local_transaction())
+	{
+		if (marks != NULL)
+			pfree(marks);
+		marks = NULL;
 		nmarks = 0;
-	marks_transaction = rbac_local_transaction();
+		marks_capacity = 0;
+		marks_transaction = rbac_local_transaction();
+	}
 
 	/* a subtransaction that was rolled back leaves its numbers to others */
 	while (nmarks > 0 && marks[nmarks - 1].after >= now)
@@ -177,14 +183,21 @@ mark_level(CommandId now, int level)
 static int
 level_of(CommandId command, CommandId base)
 {
+	int			low = 0;
+	int			high = nmarks;	/* marks from there on are of later commands */
+
 	if (command <= base || marks_transaction != rbac_local_transaction())
 		return 0;
-	for (int i = nmarks - 1; i >= 0; i--)
+	while (low < high)
 	{
-		if (marks[i].after < command)
-			return marks[i].after >= base ? marks[i].level + 1 : 1;
+		int			middle = (low + high) / 2;
+
+		if (marks[middle].after < command)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return 1;
+	return high > 0 && marks[high - 1].after >= base ? marks[high - 1].level + 1 : 1;
 }
 
 /* The command that has made the change: it stands in the row itself. */
@@ -263,16 +276,18 @@ static Datum
 actions_of(AuditState *state, RbacCommand command, const RbacDemand *demands, int ndemands)
 {
 	const RbacProtection *form = state->form;
-	uint64		rules = UINT64CONST(1) << 63;
+	uint64		rules = 0;
 	MemoryContext old;
 
-	for (int i = 0; i < ndemands; i++)
+	if (form->nactions < 63)
 	{
-		if (demands[i].action != NULL)
-			rules |= UINT64CONST(1) << (demands[i].action - form->actions);
+		rules = UINT64CONST(1) << 63;	/* that it is known */
+		for (int i = 0; i < ndemands; i++)
+		{
+			if (demands[i].action != NULL)
+				rules |= UINT64CONST(1) << (demands[i].action - form->actions);
+		}
 	}
-	if (form->nactions > 62)
-		rules = 0;
 	if (rules != 0 && state->rules == rules && state->command == command)
 		return state->actions;
 	state->rules = 0;
