@@ -425,8 +425,8 @@ extern Datum rbac_image_key(RbacImage *image, const RbacProtection *form, const 
 
 extern void rbac_refusal_init(void);
 extern void rbac_refusal_log(const char *kind, const RbacGrants *grants, const char *permission, const char *message);
-extern void rbac_refusal_raise(const char *kind, const RbacGrants *grants, const char *permission,
-							   const char *message, const char *detail, const char *hint) pg_attribute_noreturn();
+extern RBAC_NORETURN void rbac_refusal_raise(const char *kind, const RbacGrants *grants, const char *permission,
+											 const char *message, const char *detail, const char *hint);
 
 /* ---- trail.c: the audit trail's rows ---- */
 

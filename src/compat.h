@@ -38,6 +38,9 @@ CppConcat(pg_finfo_, funcname) (void) \
 extern int	no_such_variable
 #endif
 
+/* Before a declaration; 18 has another word for it. */
+#define RBAC_NORETURN __attribute__((noreturn))
+
 /* The extra of a setting's check hook: the server frees it. */
 #if PG_VERSION_NUM >= 160000
 #define rbac_guc_malloc(size) guc_malloc(LOG, size)
