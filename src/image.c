@@ -235,8 +235,9 @@ prepare_image(const RbacProtection *form, Relation rel)
 	}
 	rbac_catalog_open(&scope);
 	rows = rbac_catalog_query(&scope, &treated_query, &root, NULL);
-	if (rows > 0)
-		image->resource = MemoryContextStrdup(form->context, rbac_catalog_text(0, 1));
+	if (rows == 0 || rbac_catalog_text(0, 1) == NULL)
+		elog(ERROR, "the specification of table \"%s\" has no resource", RelationGetRelationName(rel));
+	image->resource = MemoryContextStrdup(form->context, rbac_catalog_text(0, 1));
 	for (uint64 i = 0; i < rows && rbac_catalog_text(0, 3) != NULL; i++)
 	{
 		ImageColumn *column = &image->columns[rbac_protection_column(rel, rbac_catalog_text(i, 3)).attnum - 1];

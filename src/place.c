@@ -100,6 +100,8 @@ add_unit(RbacPlace *place, const char *kind, int64 key)
 		if (place->units[i].key == key && strcmp(place->units[i].kind, kind) == 0)
 			return;
 	}
+	if (place->nunits == lengthof(place->units))
+		elog(ERROR, "a row is at more than %d units", (int) lengthof(place->units));
 	place->units[place->nunits].kind = kind;
 	place->units[place->nunits++].key = key;
 }

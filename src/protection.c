@@ -292,6 +292,8 @@ compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scop
 		char	   *into = rbac_catalog_text(i, 8);
 		RbacPermission needed;
 
+		if (on == NULL)
+			elog(ERROR, "a rule of table \"%s\" is on nothing", RelationGetRelationName(rel));
 		action->command = strcmp(on, "insert") == 0 ? RBAC_INSERT :
 			strcmp(on, "update") == 0 ? RBAC_UPDATE : RBAC_DELETE;
 		if (column != NULL)

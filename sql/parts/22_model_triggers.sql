@@ -112,11 +112,22 @@ BEGIN
 		RAISE EXCEPTION 'must be owner of table % to protect it', coalesce(class.oid::regclass::text, '(none)')
 			USING ERRCODE = 'insufficient_privilege', HINT = 'Use chat_rbac.protect() and chat_rbac.unprotect().';
 	END IF;
+	IF TG_OP <> 'DELETE' AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+		IF TG_OP = 'UPDATE' AND (NEW.spec, NEW.parent, NEW.linked, NEW.link_tables) IS NOT DISTINCT FROM (OLD.spec, OLD.parent, OLD.linked, OLD.link_tables) THEN
+			RETURN NEW;
+		END IF;
+		IF (NEW.spec, NEW.parent, NEW.linked, NEW.link_tables) IS DISTINCT FROM
+			(chat_rbac.spec_check(NEW.relation, NEW.spec), (NEW.spec #>> '{parent,table}')::regclass, chat_rbac.spec_linked(NEW.spec), chat_rbac.spec_link_tables(NEW.spec))
+		THEN
+			RAISE EXCEPTION 'the specification of table % is not complete', NEW.relation
+				USING ERRCODE = 'insufficient_privilege', HINT = 'Use chat_rbac.protect().';
+		END IF;
+	END IF;
 	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_protection_owner() FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.check_protection_owner() IS 'Trigger: only the owner of a table may write its specification (SQLSTATE 42501): link tables are read on the owner''s behalf.';
+COMMENT ON FUNCTION chat_rbac.check_protection_owner() IS 'Trigger: only the owner of a table may write its specification, and, but for superusers, only as protect() would (SQLSTATE 42501): link tables are read on the owner''s behalf.';
 
 CREATE TRIGGER default_key BEFORE INSERT OR UPDATE ON chat_rbac.unit
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.unit_default_key();

@@ -184,6 +184,14 @@ CALL regress_attack.be(6);
 SELECT count(*) FROM regress_inbox.kid;
 RESET ROLE;
 
+-- An owner writes a specification past protect(): what C makes of it has been checked there
+SET ROLE regress_chat_rbac_owner;
+UPDATE chat_rbac.protection SET spec = (spec || '{"view": "conversation.view"}') - 'resource' WHERE relation = 'regress_inbox.chat'::regclass; -- fail
+UPDATE chat_rbac.protection SET spec = spec || '{"actions": [{"requires": "conversation.edit"}]}' WHERE relation = 'regress_inbox.chat'::regclass; -- fail
+UPDATE chat_rbac.protection SET linked = '{regress_inbox.chat}' WHERE relation = 'regress_inbox.chat'::regclass; -- fail
+UPDATE chat_rbac.protection SET spec = spec WHERE relation = 'regress_inbox.chat'::regclass;
+RESET ROLE;
+
 -- Clean up
 RESET chat_rbac.identity;
 DROP SCHEMA regress_inbox, regress_attack CASCADE;
