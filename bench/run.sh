@@ -1,12 +1,13 @@
 #!/bin/bash
 #
-# run.sh: measure what policies and guard cost, in a throw-away cluster.
+# run.sh: measure what policies, guard and audit trail cost, in a throw-away cluster.
 #
-# Usage: bench/run.sh [policies | first-check | actions]...
+# Usage: bench/run.sh [policies | first-check | actions | audit]...
 #
 # Prints tables of medians and of ratios within one run; the sizes are in
-# load.sql, first_check.sql and actions.sql.  BENCH_ROWS and BENCH_TURNS make
-# "actions" shorter.  Takes some six minutes and 2 GB of disk.
+# load.sql, first_check.sql, actions.sql and audit.sql.  BENCH_ROWS and
+# BENCH_TURNS make "actions" and "audit" shorter.  Takes some eight minutes and
+# 2 GB of disk.
 # Nothing else should run meanwhile.
 #
 set -euo pipefail
@@ -76,12 +77,20 @@ actions()
     psql_file bench/actions.sql -d actions -v rows="${BENCH_ROWS:-100000}" -v turns="${BENCH_TURNS:-7}"
 }
 
-[ $# -gt 0 ] || set -- policies first-check actions
+audit()
+{
+    echo "Writes: the audit trail against no trigger, a trigger in plpgsql, and INSERT ... SELECT of the same rows"
+    $cluster run "$dir" createdb audit
+    psql_file bench/audit.sql -d audit -v rows="${BENCH_ROWS:-50000}" -v turns="${BENCH_TURNS:-7}"
+}
+
+[ $# -gt 0 ] || set -- policies first-check actions audit
 for part; do
     case $part in
         policies) policies ;;
         first-check) first_check_both ;;
         actions) actions ;;
+        audit) audit ;;
         *) sed -n 's/^# \{0,1\}//; /^Usage/,/^$/p' "$0" >&2; exit 2 ;;
     esac
 done
