@@ -939,12 +939,8 @@ ROLLBACK;
 -- That all of this has happened
 --
 SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
-<<<<<<< HEAD
-               SELECT format('%s %s', o, tab) AS what FROM model.play, unnest('{insert,update,delete}'::text[]) o WHERE tab NOT IN ('inbox.participant'::regclass, 'desk.old_plan'::regclass)
-=======
                SELECT format('%s %s', o, tab) AS what FROM model.play, unnest('{insert,update}'::text[]) o WHERE tab NOT IN ('inbox.participant'::regclass, 'desk.old_plan'::regclass)
                UNION ALL SELECT format('delete %s', o) FROM unnest('{inbox.conversation,inbox.message,desk.every,desk.parcel,desk.node,desk.remark,desk.tag,desk.word}'::text[]) o
->>>>>>> d3e05445d403f1f4b7c694282351d9084ccc29b8
                UNION ALL SELECT format('%s desk.parcel', o) FROM unnest('{move_out,move_in,truncate}'::text[]) o
                UNION ALL SELECT format('update chat_rbac.%s', o) FROM unnest('{member,unit}'::text[]) o
                UNION ALL SELECT 'a key was freed before the row'
