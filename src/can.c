@@ -204,6 +204,10 @@ record_access(FunctionCallInfo fcinfo, int nkeys, const int64 *key)
 	Datum		action;
 
 	PreventCommandIfReadOnly("record_access()");
+	if (!PG_ARGISNULL(2) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(2)) > RBAC_REASON_BYTES)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("a reason is at most %d bytes long", RBAC_REASON_BYTES)));
 	check_key(form, nkeys);
 	if (check->grants == NULL || !rbac_row_find(state, form, key, &row))
 		rbac_refusal_raise("access", check->grants, name,

@@ -17,6 +17,7 @@
  */
 #include "chat_rbac.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/varlena.h"
@@ -168,17 +169,40 @@ rbac_identity_active_roles(void)
 	return active_roles_setting ? active_roles_setting : "";
 }
 
+/*
+ * What is said of a deed is copied into each event.  It is checked here because a
+ * value from the configuration, or of a connection's start, is in no encoding yet.
+ */
+static bool
+check_words(char **newval, void **extra, GucSource source)
+{
+	(void) extra;
+	(void) source;
+	if (*newval != NULL && strlen(*newval) > RBAC_REASON_BYTES)
+	{
+		GUC_check_errdetail("It is longer than %d bytes.", RBAC_REASON_BYTES);
+		return false;
+	}
+	return true;
+}
+
+static const char *
+valid_words(const char *setting)
+{
+	return setting == NULL || pg_verifymbstr(setting, strlen(setting), true) ? setting : "(invalid byte sequence)";
+}
+
 /* The settings chat_rbac.request_id and chat_rbac.reason; empty, if not NULL, when there is none. */
 const char *
 rbac_identity_request_id(void)
 {
-	return request_id_setting;
+	return valid_words(request_id_setting);
 }
 
 const char *
 rbac_identity_reason(void)
 {
-	return reason_setting;
+	return valid_words(reason_setting);
 }
 
 /* The names in a value of chat_rbac.active_roles: a List of C strings. */
@@ -209,9 +233,9 @@ rbac_identity_init(void)
 	DefineCustomStringVariable("chat_rbac.request_id",
 							   "Free text that is to stand in the audit trail: the application's request.",
 							   NULL,
-							   &request_id_setting, "", PGC_USERSET, 0, NULL, NULL, NULL);
+							   &request_id_setting, "", PGC_USERSET, 0, check_words, NULL, NULL);
 	DefineCustomStringVariable("chat_rbac.reason",
 							   "Free text that is to stand in the audit trail: why this is done.",
 							   NULL,
-							   &reason_setting, "", PGC_USERSET, 0, NULL, NULL, NULL);
+							   &reason_setting, "", PGC_USERSET, 0, check_words, NULL, NULL);
 }

@@ -10,8 +10,8 @@
  * UTC; all else is a string, the type's text form.
  *
  * A column that the specification excludes is left out.  One that it wants as a
- * digest, and any value of more than RBAC_IMAGE_BYTES, stands as its length and
- * its SHA-256.  A value is fetched from the toast table only if it is shown.
+ * digest, and any value that takes more than RBAC_IMAGE_BYTES, here or as text,
+ * stands as its length and its SHA-256.  A value is fetched from the toast table only if it is shown.
  *
  * How to write each column is made at the first use and kept with the table's
  * compiled form.
@@ -23,8 +23,6 @@
 #include "access/detoast.h"
 #include "access/relation.h"
 #include "catalog/pg_type.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "nodes/makefuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -399,27 +397,31 @@ digest_bytes(ImageColumn *column, Datum value, SettingsLevel *level, size_t *len
 	return text;
 }
 
+/* The SHA-256 of bytes as digits; out has room for 2 * RBAC_HASH_SIZE. */
 static void
-push_digest(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLevel *level)
+hash_digits(const char *bytes, size_t len, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8		hash[PG_SHA256_DIGEST_LENGTH];
-	char	   *hex = palloc(2 * sizeof(hash));
-	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-	size_t		len;
-	const char *bytes = digest_bytes(column, value, level, &len);
+	RbacHash	hash = rbac_hash_begin();
+	RbacBytes	piece = {bytes, len};
+	uint8_t		digest[RBAC_HASH_SIZE];
+
+	hash.digest(hash.arg, &piece, 1, digest);
+	rbac_hash_end(&hash);
+	for (int i = 0; i < RBAC_HASH_SIZE; i++)
+	{
+		out[2 * i] = digits[digest[i] >> 4];
+		out[2 * i + 1] = digits[digest[i] & 15];
+	}
+}
+
+static void
+push_digest(JsonbParseState **state, const char *bytes, size_t len)
+{
+	char	   *hex = palloc(2 * RBAC_HASH_SIZE);
 	JsonbValue	part;
 
-	if (pg_cryptohash_init(context) < 0 ||
-		pg_cryptohash_update(context, (const uint8 *) bytes, len) < 0 ||
-		pg_cryptohash_final(context, hash, sizeof(hash)) < 0)
-		elog(ERROR, "could not compute SHA-256");
-	pg_cryptohash_free(context);
-	for (size_t i = 0; i < sizeof(hash); i++)
-	{
-		hex[2 * i] = digits[hash[i] >> 4];
-		hex[2 * i + 1] = digits[hash[i] & 15];
-	}
+	hash_digits(bytes, len, hex);
 	pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
 	part = string_value("length", 6);
 	pushJsonbValue(state, WJB_KEY, &part);
@@ -427,9 +429,40 @@ push_digest(JsonbParseState **state, ImageColumn *column, Datum value, SettingsL
 	pushJsonbValue(state, WJB_VALUE, &part);
 	part = string_value("sha256", 6);
 	pushJsonbValue(state, WJB_KEY, &part);
-	part = string_value(hex, 2 * sizeof(hash));
+	part = string_value(hex, 2 * RBAC_HASH_SIZE);
 	pushJsonbValue(state, WJB_VALUE, &part);
 	pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+/* How many digits a number would be written with, which may be far more than its bytes. */
+static int
+count_digits(Numeric number)
+{
+	bytea	   *sent = DatumGetByteaPP(DirectFunctionCall1(numeric_send, NumericGetDatum(number)));
+	const uint8 *bytes = (const uint8 *) VARDATA_ANY(sent);
+	int			weight = (int16) (bytes[2] << 8 | bytes[3]);
+	int			scale = bytes[6] << 8 | bytes[7];
+
+	return Max(weight + 1, 1) * 4 + scale;
+}
+
+/* Has a number in it, or have all of them, more digits than are shown? */
+static bool
+has_many_digits(Jsonb *jsonb)
+{
+	JsonbIterator *iterator = JsonbIteratorInit(&jsonb->root);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	int			ndigits = 0;
+
+	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
+	{
+		if ((token == WJB_VALUE || token == WJB_ELEM) && value.type == jbvNumeric)
+			ndigits += count_digits(value.val.numeric);
+		if (ndigits > RBAC_IMAGE_BYTES)
+			return true;
+	}
+	return false;
 }
 
 /* JSON's arrays have no bounds. */
@@ -449,65 +482,81 @@ begins_at_one(const ImageColumn *column, Datum value)
 	return true;
 }
 
-static void
-push_value(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLevel *level)
+/* What a value is in JSON; one that is a digest instead, as it is or by its text, says false. */
+static bool
+json_value(ImageColumn *column, Datum value, SettingsLevel *level, JsonbValue *json)
 {
-	JsonbValue	json;
+	Jsonb	   *jsonb;
 
 	if (column->digest ||
 		(column->len == -1 && toast_raw_datum_size(value) - VARHDRSZ > RBAC_IMAGE_BYTES))
-	{
-		push_digest(state, column, value, level);
-		return;
-	}
+		return false;
 	switch (column->kind)
 	{
 		case IMAGE_BOOL:
-			json.type = jbvBool;
-			json.val.boolean = DatumGetBool(value);
-			break;
+			json->type = jbvBool;
+			json->val.boolean = DatumGetBool(value);
+			return true;
 		case IMAGE_INT2:
-			json = number_value(DirectFunctionCall1(int2_numeric, value));
-			break;
+			*json = number_value(DirectFunctionCall1(int2_numeric, value));
+			return true;
 		case IMAGE_INT4:
-			json = number_value(DirectFunctionCall1(int4_numeric, value));
-			break;
+			*json = number_value(DirectFunctionCall1(int4_numeric, value));
+			return true;
 		case IMAGE_INT8:
-			json = number_value(DirectFunctionCall1(int8_numeric, value));
-			break;
+			*json = number_value(DirectFunctionCall1(int8_numeric, value));
+			return true;
 		case IMAGE_NUMERIC:
-			json = number_value(NumericGetDatum(DatumGetNumeric(value)));
-			break;
+			*json = number_value(NumericGetDatum(DatumGetNumeric(value)));
+			return json->type != jbvNumeric || count_digits(json->val.numeric) <= RBAC_IMAGE_BYTES;
 		case IMAGE_TEXT:
 			{
 				text	   *bytes = DatumGetTextPP(value);
 
-				json = string_value(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-				break;
+				*json = string_value(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+				return true;
 			}
 		case IMAGE_JSONB:
-			json = binary_value(DatumGetJsonbP(value));
-			break;
+			jsonb = DatumGetJsonbP(value);
+			*json = binary_value(jsonb);
+			return !has_many_digits(jsonb);
 		case IMAGE_DATETIME:
-			json = datetime_value(column->type, value);
-			break;
+			*json = datetime_value(column->type, value);
+			return true;
 		case IMAGE_BY_JSONB:
 			if (begins_at_one(column, value))
 			{
 				if (column->varies)
 					need_settings(level);
-				json = binary_value(DatumGetJsonbP(FunctionCall1(&column->convert, value)));
-				break;
+				jsonb = DatumGetJsonbP(FunctionCall1(&column->convert, value));
+				*json = binary_value(jsonb);
+				return !has_many_digits(jsonb);
 			}
 			/* FALLTHROUGH */
 		default:
 			{
 				char	   *text = output_text(column, value, level);
 
-				json = string_value(text, strlen(text));
+				*json = string_value(text, strlen(text));
+				return json->val.string.len <= RBAC_IMAGE_BYTES;
 			}
 	}
-	pushJsonbValue(state, WJB_VALUE, &json);
+}
+
+static void
+push_value(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLevel *level)
+{
+	JsonbValue	json;
+
+	if (json_value(column, value, level, &json))
+		pushJsonbValue(state, WJB_VALUE, &json);
+	else
+	{
+		size_t		len;
+		const char *bytes = digest_bytes(column, value, level, &len);
+
+		push_digest(state, bytes, len);
+	}
 }
 
 static void
@@ -591,7 +640,8 @@ key_text(RbacImage *image, const RbacRow *row, const RbacColumn *key, SettingsLe
 /*
  * rbac_image_key
  *		A row's primary key without the org, as text: a value, or the literal of
- *		an array of them.
+ *		an array of them; a long one, for which the trail's index has no room, as
+ *		its SHA-256.
  */
 Datum
 rbac_image_key(RbacImage *image, const RbacProtection *form, const RbacRow *row)
@@ -613,5 +663,12 @@ rbac_image_key(RbacImage *image, const RbacProtection *form, const RbacRow *row)
 									   PointerGetDatum(construct_array(parts, form->nkeys, TEXTOID, -1, false, TYPALIGN_INT)));
 	}
 	restore_settings(&level);
+	if (strlen(result) > RBAC_KEY_BYTES)
+	{
+		char	   *digest = psprintf("sha256:%*s", 2 * RBAC_HASH_SIZE, "");
+
+		hash_digits(result, strlen(result), digest + strlen("sha256:"));
+		result = digest;
+	}
 	return CStringGetTextDatum(result);
 }

@@ -48,7 +48,7 @@ COMMENT ON COLUMN chat_rbac.audit_event.depth IS '0: asked for; else how many ca
 COMMENT ON COLUMN chat_rbac.audit_event.operation IS 'insert, update, delete, truncate; move_out and move_in for an update that takes a row to another partition; access, redact.';
 COMMENT ON COLUMN chat_rbac.audit_event.actions IS 'The permissions that were needed, as conversation.transfer; {} for move_out.';
 COMMENT ON COLUMN chat_rbac.audit_event.table_name IS 'The table with its schema, as it was called then.';
-COMMENT ON COLUMN chat_rbac.audit_event.row_key IS 'The primary key without the org, before the change: a value, or {several, values}.';
+COMMENT ON COLUMN chat_rbac.audit_event.row_key IS 'The primary key without the org, before the change: a value, or {several, values}; of more than 1024 bytes the SHA-256, as sha256:….';
 COMMENT ON COLUMN chat_rbac.audit_event.old IS 'Of an update the columns that changed, before; of a deletion all that were not null.';
 COMMENT ON COLUMN chat_rbac.audit_event.new IS 'Of an update the columns that changed, after; of an insertion all that are not null.';
 COMMENT ON COLUMN chat_rbac.audit_event.unit_kinds IS 'With unit_keys: the units where the row was and where it is, so that audit.view there shows the event.';

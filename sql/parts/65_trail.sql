@@ -318,7 +318,11 @@ DECLARE
 	action text;
 	last integer;
 BEGIN
-	IF operation NOT IN ('truncate', 'redact') THEN
+	IF operation = 'access' THEN
+		/* a look, whatever it was that allowed it */
+		verb := split_part(split_part(actions[1], '.', 2), '@', 1);
+		RETURN CASE WHEN verb = 'supervise' OR verb ~ '^view' THEN chat_rbac.past_tense(verb) ELSE format('viewed (with %s)', actions[1]) END;
+	ELSIF operation NOT IN ('truncate', 'redact') THEN
 		FOREACH action IN ARRAY actions LOOP
 			action := split_part(action, '@', 1);
 			verb := CASE
@@ -416,7 +420,9 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 20
 BEGIN ATOMIC
 	/* the keys that the row had before it came from other partitions, and until when */
 	WITH RECURSIVE was (relation, key, until) AS (
-		SELECT coalesce(pg_partition_root(history.relation), history.relation), history.key COLLATE "C", 'infinity'::timestamptz
+		SELECT coalesce(pg_partition_root(history.relation), history.relation),
+			CASE WHEN octet_length(history.key) <= 1024 THEN history.key
+				ELSE 'sha256:' || encode(sha256(convert_to(history.key, getdatabaseencoding())), 'hex') END COLLATE "C", 'infinity'::timestamptz
 		UNION
 		SELECT w.relation, o.row_key, e.at
 		FROM was w

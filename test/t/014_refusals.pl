@@ -80,6 +80,13 @@ is($line->{role}, 'regress_chat_rbac_app', 'and it is said who tried');
 ($line) = refusals("SET chat_rbac.identity = '1/3'; $app SELECT chat_rbac.record_access('inbox.conversation', 1);");
 is($line->{kind}, 'access', 'a look at what is not to be seen');
 
+# a session that begins with words that are no text, or too many
+my $bytes = "-c chat_rbac.request_id=a\xff";
+($line) = refusals("SET chat_rbac.identity = '1/3'; $app INSERT INTO inbox.task VALUES (1, 1000, 3);", options => $bytes);
+is($line->{request_id}, '(invalid byte sequence)', 'bytes that are no text are not copied');
+sql($node, "SET chat_rbac.identity = '1/1'; INSERT INTO inbox.task VALUES (1, 1001, 3);", options => $bytes);
+is(sql($node, "SELECT request_id FROM chat_rbac.audit_event WHERE row_key = '1001'"), '(invalid byte sequence)', 'nor into an event');
+
 # an error of another kind is none
 is(scalar(refusals("SET chat_rbac.identity = '1/1'; $app SELECT 1/0; SELECT * FROM pg_authid; CREATE TABLE pg_catalog.x ();")), 0,
 	'other errors are no refusals');
