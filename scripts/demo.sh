@@ -327,8 +327,8 @@ show_trail()
     show_query - <<<"$query"
     told=$(as "$(identity_of Sue)" -P format=aligned -P tuples_only=off -P footer=off <<<"$query")
     indent <<<"$told"
-    expect "Sue sees the claim" "$(grep -c "^ *Ali *| claimed *| conversation $queue .*| assignee_id: null → 6 *$" <<<"$told")" -eq 1
-    expect "Sue sees the transfer" "$(grep -c "^ *Ali *| .*transferred.*| conversation $queue .*team_id: . → 5" <<<"$told")" -eq 1
+    expect "Sue sees the claim" "$(grep -c "^ *Ali *| claimed *| conversation $queue .*| assignee_id: null -> 6 *$" <<<"$told")" -eq 1
+    expect "Sue sees the transfer" "$(grep -c "^ *Ali *| .*transferred.*| conversation $queue .*team_id: . -> 5" <<<"$told")" -eq 1
 
     echo
     echo "    How many events each of them sees:"

@@ -31,6 +31,7 @@
 PG_FUNCTION_INFO_V1(chat_rbac_audit);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_truncate);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_note);
+PG_FUNCTION_INFO_V1(chat_rbac_audit_incarnation);
 
 /*
  * One trigger's execution: all rows of one relation in one query.  The check
@@ -568,4 +569,16 @@ chat_rbac_audit_note(PG_FUNCTION_ARGS)
 	event.reason = argument(fcinfo, 9);
 	event.command = (int32) GetCurrentCommandId(false);
 	PG_RETURN_INT64(rbac_trail_write(rbac_trail_who(check->grants), &event));
+}
+
+/* chat_rbac.audit_incarnation() -> uuid: what this database is to the trail; begun if need be */
+Datum
+chat_rbac_audit_incarnation(PG_FUNCTION_ARGS)
+{
+	pg_uuid_t  *result = palloc(sizeof(pg_uuid_t));
+
+	(void) fcinfo;
+	PreventCommandIfReadOnly("audit_incarnation()");
+	rbac_trail_incarnation(result);
+	return UUIDPGetDatum(result);
 }

@@ -212,6 +212,17 @@ rbac_catalog_lock(RbacQuery *query, Datum *args)
 	return rows_or_error(SPI_execute_plan(kept_plan(query), args, NULL, false, 0));
 }
 
+/* Run an INSERT … RETURNING; its rows are in SPI_tuptable until the next query. */
+uint64
+rbac_catalog_write(RbacQuery *query, Datum *args)
+{
+	int			rc = SPI_execute_plan(kept_plan(query), args, NULL, false, 0);
+
+	if (rc != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "unexpected result of a chat_rbac query: %s", SPI_result_code_string(rc));
+	return SPI_processed;
+}
+
 /* An int8 of the last query's result; isnull may be NULL where none can be. */
 int64
 rbac_catalog_int64(uint64 row, int column, bool *isnull)

@@ -35,6 +35,7 @@
 #include "nodes/execnodes.h"
 #include "pure.h"
 #include "utils/snapmgr.h"
+#include "utils/uuid.h"
 
 #define RBAC_SCHEMA		"chat_rbac"
 #define RBAC_VERSION	"0.1.0" /* the SQL objects that this library serves */
@@ -97,6 +98,7 @@ extern void rbac_catalog_close(RbacCatalogScope *scope);
 extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
 								 Datum *args, const char *nulls);
 extern uint64 rbac_catalog_lock(RbacQuery *query, Datum *args);
+extern uint64 rbac_catalog_write(RbacQuery *query, Datum *args);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
 extern bool rbac_catalog_bool(uint64 row, int column);
 extern char *rbac_catalog_text(uint64 row, int column);
@@ -470,6 +472,7 @@ typedef struct RbacEvent
 extern int	rbac_trail_retention_months;
 
 extern void rbac_trail_init(void);
+extern void rbac_trail_incarnation(pg_uuid_t *out);
 extern RbacTrailWho *rbac_trail_who(const RbacGrants *grants);
 extern int64 rbac_trail_write(const RbacTrailWho *who, const RbacEvent *event);
 

@@ -21,6 +21,7 @@
 #include "access/genam.h"
 #include "access/heapam.h"
 #include "access/table.h"
+#include "access/xlog.h"
 #include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -342,40 +343,79 @@ make_salt(void)
 	return PointerGetDatum(salt);
 }
 
+/* Which is this database, the latest where there are several; NULL if it has not begun. */
+static RbacQuery find_incarnation = {
+	"SELECT i.incarnation FROM chat_rbac.audit_incarnation i"
+	" WHERE i.system_identifier OPERATOR(pg_catalog.=) $1 AND i.database OPERATOR(pg_catalog.=) $2"
+	" ORDER BY i.began_at USING OPERATOR(pg_catalog.>) LIMIT 1",
+	2, {INT8OID, OIDOID}, NULL
+};
+
+static RbacQuery begin_incarnation = {
+	"INSERT INTO chat_rbac.audit_incarnation"
+	" VALUES (pg_catalog.gen_random_uuid(), $1, $2, pg_catalog.clock_timestamp()) RETURNING incarnation",
+	2, {INT8OID, OIDOID}, NULL
+};
+
+/* Look under a new snapshot: a REPEATABLE READ transaction must not begin a second one. */
+static pg_uuid_t
+find_or_begin(void)
+{
+	Datum		args[2] = {Int64GetDatum((int64) GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)};
+	pg_uuid_t	result;
+	bool		found = false;
+	bool		isnull;
+
+	for (int i = 0; i < 2 && !found; i++)
+	{
+		RbacCatalogScope scope;
+
+		if (i == 1)
+			LockRelationOid(our_relation("audit_incarnation"), ShareRowExclusiveLock);
+		rbac_catalog_open(&scope);
+		found = rbac_catalog_query(&scope, &find_incarnation, args, NULL) > 0 ||
+			(i == 1 && rbac_catalog_write(&begin_incarnation, args) > 0);
+		if (found)
+			result = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+		rbac_catalog_close(&scope);
+	}
+	if (!found)
+		elog(ERROR, "the incarnation of the audit trail could not begin");
+	return result;
+}
+
 /*
- * The incarnation that this database is.  The first event of a database begins
- * it, and that may be rolled back.  So it is asked for again until two
- * transactions were told the same, and before that by each subtransaction.
+ * The incarnation that this database is.  The first event of a copied or restored
+ * database begins it, and that may be rolled back.  So it is asked for again until
+ * two transactions were told the same, and before that by each subtransaction.
  */
 static const pg_uuid_t *
 incarnation(void)
 {
-	static RbacQuery query = {"SELECT chat_rbac.audit_incarnation()", 0, {0}, NULL};
 	static pg_uuid_t known;
 	static Oid	trail = InvalidOid;
 	static LocalTransactionId told_in = InvalidLocalTransactionId;
 	static SubTransactionId told_in_sub = InvalidSubTransactionId;
 	static bool certain = false;
 	pg_uuid_t	told;
-	bool		isnull;
-	Oid			save_user;
-	int			save_context;
 
 	if (trail == current.trail &&
 		(certain || (told_in == rbac_local_transaction() && told_in_sub == GetCurrentSubTransactionId())))
 		return &known;
-	rbac_catalog_become(current.owner, &save_user, &save_context);
-	SPI_connect();
-	rbac_catalog_lock(&query, NULL);
-	told = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_finish();
-	SetUserIdAndSecContext(save_user, save_context);
+	told = find_or_begin();
 	certain = trail == current.trail && told_in != rbac_local_transaction() && memcmp(&told, &known, sizeof(told)) == 0;
 	known = told;
 	trail = current.trail;
 	told_in = rbac_local_transaction();
 	told_in_sub = GetCurrentSubTransactionId();
 	return &known;
+}
+
+/* The same, for SQL. */
+void
+rbac_trail_incarnation(pg_uuid_t *out)
+{
+	*out = find_or_begin();
 }
 
 /* ---- who ---- */

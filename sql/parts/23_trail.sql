@@ -48,7 +48,7 @@ COMMENT ON COLUMN chat_rbac.audit_event.depth IS '0: asked for; else how many ca
 COMMENT ON COLUMN chat_rbac.audit_event.operation IS 'insert, update, delete, truncate; move_out and move_in for an update that takes a row to another partition; access, redact.';
 COMMENT ON COLUMN chat_rbac.audit_event.actions IS 'The permissions that were needed, as conversation.transfer; {} for move_out.';
 COMMENT ON COLUMN chat_rbac.audit_event.table_name IS 'The table with its schema, as it was called then.';
-COMMENT ON COLUMN chat_rbac.audit_event.row_key IS 'The primary key without the org, before the change: a value, or {several, values}; of more than 1024 bytes the SHA-256, as sha256:….';
+COMMENT ON COLUMN chat_rbac.audit_event.row_key IS 'The primary key without the org, before the change: a value, or {several, values}; of more than 1024 bytes the SHA-256, as sha256:....';
 COMMENT ON COLUMN chat_rbac.audit_event.old IS 'Of an update the columns that changed, before; of a deletion all that were not null.';
 COMMENT ON COLUMN chat_rbac.audit_event.new IS 'Of an update the columns that changed, after; of an insertion all that are not null.';
 COMMENT ON COLUMN chat_rbac.audit_event.unit_kinds IS 'With unit_keys: the units where the row was and where it is, so that audit.view there shows the event.';
@@ -81,34 +81,16 @@ CREATE TABLE chat_rbac.audit_incarnation (
 );
 COMMENT ON TABLE chat_rbac.audit_incarnation IS 'Databases in which the trail was written. One that is restored from a dump, or copied, is a new one: transaction ids begin again there.';
 
-CREATE FUNCTION chat_rbac.audit_incarnation() RETURNS uuid
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	here constant bigint := (SELECT system_identifier FROM pg_control_system());
-	db constant oid := (SELECT oid FROM pg_database WHERE datname = current_database());
-	result uuid;
-BEGIN
-	FOR i IN 1 .. 2 LOOP
-		SELECT a.incarnation INTO result FROM chat_rbac.audit_incarnation a
-		WHERE a.system_identifier = here AND a.database = db
-		ORDER BY a.began_at DESC LIMIT 1;
-		EXIT WHEN FOUND OR i = 2;
-		LOCK TABLE chat_rbac.audit_incarnation IN SHARE ROW EXCLUSIVE MODE;
-	END LOOP;
-	IF result IS NULL THEN
-		INSERT INTO chat_rbac.audit_incarnation VALUES (gen_random_uuid(), here, db, clock_timestamp())
-		RETURNING incarnation INTO result;
-	END IF;
-	RETURN result;
-END
-$$;
-REVOKE ALL ON FUNCTION chat_rbac.audit_incarnation() FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.audit_incarnation() IS 'Internal: the incarnation that this database is, begun if need be.';
-
 -- Now, so that no writer has to wait for the one that begins it.
-DO $$ BEGIN PERFORM chat_rbac.audit_incarnation(); END $$;
+INSERT INTO chat_rbac.audit_incarnation
+SELECT gen_random_uuid(), c.system_identifier, d.oid, clock_timestamp()
+FROM pg_control_system() AS c, pg_database d WHERE d.datname = current_database();
+
+CREATE FUNCTION chat_rbac.audit_incarnation() RETURNS uuid
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'chat_rbac_audit_incarnation';
+REVOKE ALL ON FUNCTION chat_rbac.audit_incarnation() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.audit_incarnation() IS 'Internal: the incarnation that this database is, begun if need be: whoever else writes to the trail first waits until that is committed.';
 
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_event_default', '');
 SELECT pg_catalog.pg_extension_config_dump('chat_rbac.audit_incarnation', '');

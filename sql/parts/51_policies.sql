@@ -133,7 +133,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.drop_policies(regclass) IS 'Internal to protect() and unprotect(): drops the policies that are named chat_rbac_….';
+COMMENT ON FUNCTION chat_rbac.drop_policies(regclass) IS 'Internal to protect() and unprotect(): drops the policies that are named chat_rbac_....';
 
 CREATE FUNCTION chat_rbac.warn_of_policies(relation regclass) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -195,7 +195,7 @@ BEGIN
 		WHERE NOT t.tgisinternal AND t.tgparentid = 0 AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard' LOOP
 		RAISE WARNING 'trigger "%" on table % fires after the guard', later, part
 			USING DETAIL = 'What it changes in a row is not checked, and where it moves the row elsewhere, the row is refused.',
-				HINT = format('Give it a name that comes earlier: ALTER TRIGGER %I ON %s RENAME TO …;', later, part);
+				HINT = format('Give it a name that comes earlier: ALTER TRIGGER %I ON %s RENAME TO ...;', later, part);
 	END LOOP;
 END
 $$;

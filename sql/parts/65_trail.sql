@@ -217,6 +217,7 @@ BEGIN
 		RAISE EXCEPTION 'audit_maintain() makes partitions for 0 to 120 months ahead' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 
+	PERFORM chat_rbac.audit_incarnation();
 	/* one at a time; writers go on */
 	LOCK TABLE ONLY chat_rbac.audit_event IN SHARE UPDATE EXCLUSIVE MODE;
 	FOR part IN SELECT p AS relation, c.relkind = 'r' AS is_leaf FROM chat_rbac.parts_of('chat_rbac.audit_event') AS p
@@ -229,23 +230,6 @@ BEGIN
 			what := format('indexed %s', part.relation);
 			RETURN NEXT;
 		END IF;
-	END LOOP;
-
-	PERFORM chat_rbac.current_org();	/* loads the library, which sees to it who may set this */
-	older_than := this_month - make_interval(months => nullif(current_setting('chat_rbac.audit_retention_months', true), '')::integer);
-	FOR part IN SELECT p.relation, p.from_at, p.to_at FROM chat_rbac.audit_partition p WHERE p.to_at <= older_than AND older_than < this_month ORDER BY p.to_at LOOP
-		/* nobody writes there any more; who did has ended now */
-		EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', part.relation);
-		IF NOT chat_rbac.is_trail_part_sealed(part.relation) THEN
-			what := format('kept %s, which is old enough to be detached, but not sealed', part.relation);
-		ELSE
-			EXECUTE format('ALTER TABLE chat_rbac.audit_event DETACH PARTITION %s', part.relation);
-			INSERT INTO chat_rbac.audit_detached
-			SELECT c.relname, part.from_at, part.to_at, clock_timestamp() FROM pg_class c WHERE c.oid = part.relation
-			ON CONFLICT (relation_name) DO UPDATE SET from_at = EXCLUDED.from_at, to_at = EXCLUDED.to_at, detached_at = EXCLUDED.detached_at;
-			what := format('detached %s', part.relation);
-		END IF;
-		RETURN NEXT;
 	END LOOP;
 
 	/* a writer finds its partition under a lock on it: none goes to the default partition from here on, and this month's come out of there */
@@ -276,6 +260,28 @@ BEGIN
 			CASE events WHEN 1 THEN '1 event' ELSE events || ' events' END);
 		RETURN NEXT;
 	END IF;
+
+	/* last, because readers hold it up, and it then everybody who begins to write or read */
+	PERFORM chat_rbac.current_org();	/* loads the library, which sees to it who may set this */
+	older_than := this_month - make_interval(months => nullif(current_setting('chat_rbac.audit_retention_months', true), '')::integer);
+	FOR part IN SELECT p.relation, p.from_at, p.to_at FROM chat_rbac.audit_partition p WHERE p.to_at <= older_than AND older_than < this_month ORDER BY p.to_at LOOP
+		BEGIN
+			/* nobody writes there any more; who did has ended now */
+			EXECUTE format('LOCK TABLE ONLY %s IN SHARE MODE', part.relation);
+			IF NOT chat_rbac.is_trail_part_sealed(part.relation) THEN
+				what := format('kept %s, which is old enough to be detached, but not sealed', part.relation);
+			ELSE
+				EXECUTE format('ALTER TABLE chat_rbac.audit_event DETACH PARTITION %s', part.relation);
+				INSERT INTO chat_rbac.audit_detached
+				SELECT c.relname, part.from_at, part.to_at, clock_timestamp() FROM pg_class c WHERE c.oid = part.relation
+				ON CONFLICT (relation_name) DO UPDATE SET from_at = EXCLUDED.from_at, to_at = EXCLUDED.to_at, detached_at = EXCLUDED.detached_at;
+				what := format('detached %s', part.relation);
+			END IF;
+		EXCEPTION WHEN lock_not_available THEN
+			what := format('kept %s, which is old enough to be detached, but somebody reads the trail', part.relation);
+		END;
+		RETURN NEXT;
+	END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.audit_maintain(integer) FROM PUBLIC;
@@ -361,7 +367,7 @@ BEGIN
 		WHEN value IS NULL THEN 'null'
 		WHEN jsonb_typeof(value) = 'object' AND value ?& '{length,sha256}' AND value - '{length,sha256}'::text[] = '{}'
 			THEN format('(%s bytes)', value ->> 'length')
-		WHEN length(value::text) > 40 THEN left(value::text, 39) || '…'
+		WHEN length(value::text) > 40 THEN left(value::text, 37) || '...'
 		ELSE value::text END;
 END
 $$;
@@ -383,15 +389,15 @@ BEGIN
 		CONTINUE WHEN operation = 'move_in' AND old -> col = new -> col;
 		told := told || CASE
 			WHEN before_and_after
-				THEN format('%s: %s → %s', col, chat_rbac.event_value(old -> col, gone_old ? col), chat_rbac.event_value(new -> col, gone_new ? col))
+				THEN format('%s: %s -> %s', col, chat_rbac.event_value(old -> col, gone_old ? col), chat_rbac.event_value(new -> col, gone_new ? col))
 			WHEN operation = 'delete' THEN format('%s: %s', col, chat_rbac.event_value(old -> col, gone_old ? col))
 			ELSE format('%s: %s', col, chat_rbac.event_value(new -> col, gone_new ? col)) END;
 	END LOOP;
 	result := nullif(array_to_string(told, ', '), '');
-	RETURN CASE WHEN length(result) > 100 AND NOT before_and_after THEN left(result, 99) || '…' ELSE result END;
+	RETURN CASE WHEN length(result) > 100 AND NOT before_and_after THEN left(result, 97) || '...' ELSE result END;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.event_changes(text, jsonb, jsonb, jsonb) IS 'Of an event, for views of the trail: team_id: 2 → 3; of a row that came or went, what was in it, cut at 100 characters.';
+COMMENT ON FUNCTION chat_rbac.event_changes(text, jsonb, jsonb, jsonb) IS 'Of an event, for views of the trail: team_id: 2 -> 3; of a row that came or went, what was in it, cut at 100 characters.';
 
 /* of a move between partitions, what the row was before; its key may have been another */
 CREATE FUNCTION chat_rbac.event_moved(event chat_rbac.audit_event) RETURNS chat_rbac.audit_event

@@ -23,7 +23,7 @@ COMMENT ON FUNCTION chat_rbac.audit_leaf(chat_rbac.audit_event) IS 'The hash of 
 CREATE FUNCTION chat_rbac.audit_openings(event chat_rbac.audit_event) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'chat_rbac_audit_openings';
-COMMENT ON FUNCTION chat_rbac.audit_openings(chat_rbac.audit_event) IS 'What opens the commitments in an event''s canonical bytes: {"old": {column: {"value": text, "salt": hex}}, "new": …}.';
+COMMENT ON FUNCTION chat_rbac.audit_openings(chat_rbac.audit_event) IS 'What opens the commitments in an event''s canonical bytes: {"old": {column: {"value": text, "salt": hex}}, "new": ...}.';
 
 CREATE FUNCTION chat_rbac.audit_redaction(event chat_rbac.audit_event, columns text[]) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
