@@ -481,6 +481,14 @@ chat_rbac_audit(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired after a change, for each row", "chat_rbac.audit")));
+	/* one is enough: a second one would record everything twice */
+	if (strcmp(trigdata->tg_trigger->tgname, "00_chat_rbac_audit") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" is for trigger \"%s\", which chat_rbac.protect() makes",
+						"chat_rbac.audit", "00_chat_rbac_audit"),
+				 errhint("Drop trigger \"%s\" of table \"%s\".", trigdata->tg_trigger->tgname,
+						 RelationGetRelationName(trigdata->tg_relation))));
 	if (is_our_script())
 		return PointerGetDatum(NULL);
 	state = audit_state(fcinfo->flinfo, trigdata->tg_relation);

@@ -233,6 +233,14 @@ SELECT chat_rbac.protect('chat', '{"resource": "conversation", "org": "org_id", 
 SELECT chat_rbac.protect('chat', '{"resource": "conversation", "org": "org_id", "audit": {"digest": ["id"]}}');			-- fail
 SELECT chat_rbac.protect('chat', '{"resource": "conversation", "org": "org_id", "audit": {"exclude": ["body"], "digest": ["body"]}}');	-- fail
 SELECT chat_rbac.protection('chat') -> 'audit' AS unchanged;
+-- what is wrong with the triggers is told
+CREATE OR REPLACE TRIGGER "00_chat_rbac_audit" AFTER INSERT OR UPDATE OR DELETE ON chat FOR EACH ROW WHEN (false) EXECUTE FUNCTION chat_rbac.audit();
+ALTER TABLE chat ENABLE ALWAYS TRIGGER "00_chat_rbac_audit", ENABLE TRIGGER "00_chat_rbac_audit_truncate";
+SELECT problems FROM chat_rbac.protections WHERE "table" = 'chat'::regclass;
+SET client_min_messages = error;
+SELECT chat_rbac.protect('chat', chat_rbac.protection('chat'));
+SET client_min_messages = warning;
+SELECT problems FROM chat_rbac.protections WHERE "table" = 'chat'::regclass;
 -- a column that is not to be recorded is not recorded under another name
 ALTER TABLE chat RENAME secret TO open;
 UPDATE chat SET status = 'renamed';	-- fail
@@ -241,6 +249,9 @@ ALTER TABLE chat RENAME open TO secret;
 CREATE TABLE loose (id int);
 CREATE TRIGGER t AFTER INSERT ON loose FOR EACH ROW EXECUTE FUNCTION chat_rbac.audit();
 INSERT INTO loose VALUES (1);	-- fail
+ALTER TRIGGER t ON loose RENAME TO "00_chat_rbac_audit";
+INSERT INTO loose VALUES (1);	-- fail
+ALTER TRIGGER "00_chat_rbac_audit" ON loose RENAME TO t;
 CREATE TRIGGER t2 BEFORE UPDATE ON loose FOR EACH ROW EXECUTE FUNCTION chat_rbac.audit();
 ALTER TABLE loose DISABLE TRIGGER t;
 INSERT INTO loose VALUES (1);
