@@ -329,7 +329,12 @@ record_row(AuditState *state, const char *operation, const RbacRow *row, bool co
 	rbac_place_find(state->finder, state->form, row, &place);
 	if (from != NULL)
 		rbac_place_find(state->finder, state->form, from, &other);
-	write_event(state, &place, from != NULL && other.org == place.org ? &other : NULL, event);
+	/* what it was elsewhere is for the same org only */
+	if (from == NULL || other.has_org != place.has_org || other.org != place.org)
+		from = NULL;
+	else
+		event->old = rbac_image_row(image, from);
+	write_event(state, &place, from != NULL ? &other : NULL, event);
 }
 
 /* A row that another org has got is gone for the one and new to the other. */

@@ -412,6 +412,7 @@ typedef struct RbacDemand
 /* ---- image.c: rows as the audit trail shows them ---- */
 
 #define RBAC_IMAGE_BYTES	8192	/* of a value; more stands as a digest */
+#define RBAC_TEXT_BYTES		32768	/* of its text form, where that is another */
 #define RBAC_KEY_BYTES		1024	/* the same of a key */
 #define RBAC_REASON_BYTES	1024	/* of what is said of a deed; more is
 									 * refused */

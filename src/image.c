@@ -378,25 +378,6 @@ datetime_value(Oid type, Datum value)
 	return string_value(text, strlen(text));
 }
 
-/* The bytes of a value that its digest is of: those of a text or bytea, else of its text form. */
-static const char *
-digest_bytes(ImageColumn *column, Datum value, SettingsLevel *level, size_t *len)
-{
-	char	   *text;
-
-	if (column->kind == IMAGE_TEXT || column->type == BYTEAOID)
-	{
-		struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
-
-		*len = VARSIZE_ANY_EXHDR(bytes);
-		return VARDATA_ANY(bytes);
-	}
-	text = output_text(column, value, level);
-
-	*len = strlen(text);
-	return text;
-}
-
 /* The SHA-256 of bytes as digits; out has room for 2 * RBAC_HASH_SIZE. */
 static void
 hash_digits(const char *bytes, size_t len, char *out)
@@ -459,10 +440,34 @@ has_many_digits(Jsonb *jsonb)
 	{
 		if ((token == WJB_VALUE || token == WJB_ELEM) && value.type == jbvNumeric)
 			ndigits += count_digits(value.val.numeric);
-		if (ndigits > RBAC_IMAGE_BYTES)
+		if (ndigits > RBAC_TEXT_BYTES)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * The bytes of a value that its digest is of: those of a text or bytea, else of
+ * its text form; where that may be beyond all bounds, as it is stored.
+ */
+static const char *
+digest_bytes(ImageColumn *column, Datum value, SettingsLevel *level, size_t *len)
+{
+	char	   *text;
+
+	if (column->kind == IMAGE_TEXT || column->type == BYTEAOID ||
+		(column->kind == IMAGE_JSONB ? has_many_digits(DatumGetJsonbP(value)) :
+		 column->len == -1 && toast_raw_datum_size(value) - VARHDRSZ > RBAC_IMAGE_BYTES))
+	{
+		struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
+
+		*len = VARSIZE_ANY_EXHDR(bytes);
+		return VARDATA_ANY(bytes);
+	}
+	text = output_text(column, value, level);
+
+	*len = strlen(text);
+	return text;
 }
 
 /* JSON's arrays have no bounds. */
@@ -508,7 +513,7 @@ json_value(ImageColumn *column, Datum value, SettingsLevel *level, JsonbValue *j
 			return true;
 		case IMAGE_NUMERIC:
 			*json = number_value(NumericGetDatum(DatumGetNumeric(value)));
-			return json->type != jbvNumeric || count_digits(json->val.numeric) <= RBAC_IMAGE_BYTES;
+			return json->type != jbvNumeric || count_digits(json->val.numeric) <= RBAC_TEXT_BYTES;
 		case IMAGE_TEXT:
 			{
 				text	   *bytes = DatumGetTextPP(value);
@@ -538,7 +543,7 @@ json_value(ImageColumn *column, Datum value, SettingsLevel *level, JsonbValue *j
 				char	   *text = output_text(column, value, level);
 
 				*json = string_value(text, strlen(text));
-				return json->val.string.len <= RBAC_IMAGE_BYTES;
+				return json->val.string.len <= RBAC_TEXT_BYTES;
 			}
 	}
 }

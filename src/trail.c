@@ -464,7 +464,7 @@ rbac_trail_who(const RbacGrants *grants)
 		who->name = text_or_null(grants->member_name);
 	}
 	who->db_role = CStringGetTextDatum(GetUserNameFromId(GetOuterUserId(), true) ? : "");
-	who->session_role = CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), true) ? : "");
+	who->session_role = CStringGetTextDatum(GetUserNameFromId(GetAuthenticatedUserId(), true) ? : "");
 	who->request_id = text_or_null(rbac_identity_request_id());
 	who->reason = text_or_null(rbac_identity_reason());
 	who->application_name = text_or_null(application_name);

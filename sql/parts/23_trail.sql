@@ -49,7 +49,7 @@ COMMENT ON COLUMN chat_rbac.audit_event.operation IS 'insert, update, delete, tr
 COMMENT ON COLUMN chat_rbac.audit_event.actions IS 'The permissions that were needed, as conversation.transfer; {} for move_out.';
 COMMENT ON COLUMN chat_rbac.audit_event.table_name IS 'The table with its schema, as it was called then.';
 COMMENT ON COLUMN chat_rbac.audit_event.row_key IS 'The primary key without the org, before the change: a value, or {several, values}; of more than 1024 bytes the SHA-256, as sha256:....';
-COMMENT ON COLUMN chat_rbac.audit_event.old IS 'Of an update the columns that changed, before; of a deletion all that were not null.';
+COMMENT ON COLUMN chat_rbac.audit_event.old IS 'Of an update the columns that changed, before; of a deletion all that were not null; of a move_in within an org, these of the row where it was.';
 COMMENT ON COLUMN chat_rbac.audit_event.new IS 'Of an update the columns that changed, after; of an insertion all that are not null.';
 COMMENT ON COLUMN chat_rbac.audit_event.unit_kinds IS 'With unit_keys: the units where the row was and where it is, so that audit.view there shows the event.';
 COMMENT ON COLUMN chat_rbac.audit_event.actor_name IS 'The member''s name then.';

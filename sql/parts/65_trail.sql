@@ -405,17 +405,17 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT e FROM chat_rbac.audit_event e
 	WHERE e.xid = event.xid AND e.incarnation = event.incarnation AND e.relation = event.relation
-		AND e.command = event.command AND e.operation = 'move_out' AND e.event_id < event.event_id
+		AND e.command = event.command AND e.operation = 'move_out' AND e.event_id < event.event_id AND e.old = event.old
 	ORDER BY e.event_id DESC LIMIT 1;
 END;
-COMMENT ON FUNCTION chat_rbac.event_moved(chat_rbac.audit_event) IS 'Internal to views of the trail: the move_out that belongs to a move_in, if the caller may see it.';
+COMMENT ON FUNCTION chat_rbac.event_moved(chat_rbac.audit_event) IS 'Internal to history(): the move_out that belongs to a move_in, if the caller may see it.';
 
 CREATE VIEW chat_rbac.activity WITH (security_invoker) AS
 SELECT e.at,
 	coalesce(e.actor_name, 'role ' || e.db_role) AS who,
 	chat_rbac.event_did(e.operation, e.actions, e.depth) AS did,
 	chat_rbac.event_what(e.table_name, e.row_key) AS what,
-	chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN (chat_rbac.event_moved(e)).old ELSE e.old END, e.new, e.redaction) AS changes,
+	chat_rbac.event_changes(e.operation, e.old, e.new, e.redaction) AS changes,
 	e.reason, e.org_id, e.event_id
 FROM chat_rbac.audit_event e
 WHERE e.operation <> 'move_out';
@@ -439,7 +439,7 @@ BEGIN ATOMIC
 	SELECT e.at,
 		coalesce(e.actor_name, 'role ' || e.db_role),
 		chat_rbac.event_did(e.operation, e.actions, e.depth),
-		chat_rbac.event_changes(e.operation, CASE e.operation WHEN 'move_in' THEN (chat_rbac.event_moved(e)).old ELSE e.old END, e.new, e.redaction),
+		chat_rbac.event_changes(e.operation, e.old, e.new, e.redaction),
 		e.reason, e.event_id
 	FROM (SELECT w.relation, w.key, max(w.until) AS until FROM was w GROUP BY w.relation, w.key) AS w
 	JOIN chat_rbac.audit_event e ON e.relation = w.relation AND e.row_key = w.key AND e.at <= w.until

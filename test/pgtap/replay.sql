@@ -341,7 +341,8 @@ CREATE FUNCTION model.expected(since bigint) RETURNS SETOF model.event LANGUAGE 
            CASE WHEN op = 'TRUNCATE' THEN CASE WHEN part <> tab THEN (SELECT relname FROM pg_class WHERE oid = part) END
                 ELSE model.key(tab, CASE WHEN operation IN ('insert', 'move_in') THEN new ELSE old END) END,
            coalesce(CASE WHEN operation IN ('insert', 'move_in') THEN new_org ELSE old_org END, 'none'),
-           CASE operation WHEN 'update' THEN model.part(old, ARRAY(SELECT unnest(changed) EXCEPT SELECT unnest(excluded))) WHEN 'delete' THEN old WHEN 'move_out' THEN old END,
+           CASE operation WHEN 'update' THEN model.part(old, ARRAY(SELECT unnest(changed) EXCEPT SELECT unnest(excluded))) WHEN 'delete' THEN old WHEN 'move_out' THEN old
+                WHEN 'move_in' THEN CASE WHEN was ->> org = new ->> org THEN was END END,
            CASE operation WHEN 'update' THEN model.part(new, ARRAY(SELECT unnest(changed) EXCEPT SELECT unnest(excluded))) WHEN 'insert' THEN new WHEN 'move_in' THEN new END,
            CASE operation WHEN 'move_out' THEN '{}'::text[] WHEN 'truncate' THEN model.actions(spec, 'truncate', '{}', NULL, NULL, NULL)
                 ELSE model.actions(spec, CASE WHEN was IS NOT NULL THEN 'update' ELSE lower(op) END, cols, coalesce(was, old), new, split_part(identity, '/', 2)) END,

@@ -137,7 +137,7 @@ CALL regress_trail.event(6, '2001-02-02 10:00', 'move_out', '{}', '7', '{"org_id
 BEGIN;
 CALL regress_trail.event(10, '2001-02-03 10:00', 'move_out', '{}', '7', '{"id": 7, "team_id": 20, "subject": "Refund"}', NULL, '{20}', 6);
 UPDATE chat_rbac.audit_event SET command = 11 WHERE event_id = 10 - 1000;
-CALL regress_trail.event(11, '2001-02-03 10:00', 'move_in', '{conversation.transfer}', '7', NULL, '{"id": 7, "team_id": 10, "subject": "Refund", "priority": 1}', '{10,20}', 6);
+CALL regress_trail.event(11, '2001-02-03 10:00', 'move_in', '{conversation.transfer}', '7', '{"id": 7, "team_id": 20, "subject": "Refund"}', '{"id": 7, "team_id": 10, "subject": "Refund", "priority": 1}', '{10,20}', 6);
 COMMIT;
 -- without its other half, as for who may not see that
 BEGIN;
@@ -169,15 +169,15 @@ SELECT (SELECT count(*) FROM chat_rbac.history('regress_trail.conversation', '7'
 CALL regress_trail.event(41, '2001-02-15 10:00', 'insert', '{conversation.start}', '{3,10}', NULL, '{"id": 3, "team_id": 10}');
 BEGIN;
 CALL regress_trail.event(42, '2001-02-15 11:00', 'move_out', '{}', '{3,10}', '{"id": 3, "team_id": 10}');
-CALL regress_trail.event(43, '2001-02-15 11:00', 'move_in', '{conversation.transfer}', '{3,20}', NULL, '{"id": 3, "team_id": 20}');
+CALL regress_trail.event(43, '2001-02-15 11:00', 'move_in', '{conversation.transfer}', '{3,20}', '{"id": 3, "team_id": 10}', '{"id": 3, "team_id": 20}');
 CALL regress_trail.event(44, '2001-02-15 11:00', 'move_out', '{}', '{4,10}', '{"id": 4, "team_id": 10}');
-CALL regress_trail.event(45, '2001-02-15 11:00', 'move_in', '{conversation.transfer}', '{4,20}', NULL, '{"id": 4, "team_id": 20}');
+CALL regress_trail.event(45, '2001-02-15 11:00', 'move_in', '{conversation.transfer}', '{4,20}', '{"id": 4, "team_id": 10}', '{"id": 4, "team_id": 20}');
 UPDATE chat_rbac.audit_event SET command = 42 WHERE event_id BETWEEN 42 - 1000 AND 45 - 1000;
 COMMIT;
 CALL regress_trail.event(46, '2001-02-15 12:00', 'update', '{conversation.close}', '{3,20}', '{"status": "open"}', '{"status": "closed"}');
 BEGIN;
 CALL regress_trail.event(47, '2001-02-15 13:00', 'move_out', '{}', '{3,20}', '{"id": 3, "team_id": 20, "status": "closed"}');
-CALL regress_trail.event(48, '2001-02-15 13:00', 'move_in', '{conversation.transfer}', '{3,10}', NULL, '{"id": 3, "team_id": 10, "status": "closed"}');
+CALL regress_trail.event(48, '2001-02-15 13:00', 'move_in', '{conversation.transfer}', '{3,10}', '{"id": 3, "team_id": 20, "status": "closed"}', '{"id": 3, "team_id": 10, "status": "closed"}');
 UPDATE chat_rbac.audit_event SET command = 47 WHERE event_id BETWEEN 47 - 1000 AND 48 - 1000;
 COMMIT;
 CALL regress_trail.event(49, '2001-02-15 14:00', 'update', '{conversation.close}', '{3,20}', '{"status": "open"}', '{"status": "not of this row"}');

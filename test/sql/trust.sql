@@ -27,8 +27,9 @@ SELECT chat_rbac.protect('regress_trust.mine', '{"resource": "conversation", "or
 	"relations": {"participating": {"table": "regress_trust.secret", "row": "pin", "member": "who"}}}');  -- fail
 INSERT INTO chat_rbac.protection VALUES ('pg_class', '{"relations": {"x": {"table": "regress_trust.secret", "row": "pin", "member": "who"}}}');  -- fail
 INSERT INTO chat_rbac.protection VALUES ('regress_trust.secret', '{}');  -- fail
-INSERT INTO chat_rbac.protection VALUES ('regress_trust.mine', '{"relations": {"participating": {"table": "regress_trust.secret", "row": "pin", "member": "who"}}}');
+INSERT INTO chat_rbac.protection VALUES ('regress_trust.mine', '{"relations": {"participating": {"table": "regress_trust.secret", "row": "pin", "member": "who"}}}');  -- fail
 RESET ROLE;
+INSERT INTO chat_rbac.protection VALUES ('regress_trust.mine', '{"relations": {"participating": {"table": "regress_trust.secret", "row": "pin", "member": "who"}}}');
 SET chat_rbac.identity = '1/7';
 SELECT chat_rbac.link_scope('{conversation.view}', 'participating', 'regress_trust.mine', true);  -- fail
 UPDATE chat_rbac.protection SET relation = 'regress_trust.secret';  -- fail
