@@ -57,6 +57,7 @@ typedef struct ImageColumn
 	ImageKind	kind;
 	bool		digest;			/* always */
 	bool		varies;			/* its output depends on settings */
+	bool		unbounded;		/* its text may be far longer than it is */
 	char	   *name;
 	int			namelen;
 	Oid			type;			/* without its domains */
@@ -117,6 +118,25 @@ output_varies(Oid type)
 	}
 }
 
+/* Numbers may have digits that take no room; others hold such. */
+static bool
+text_is_unbounded(Oid type)
+{
+	Oid			element = get_element_type(type);
+
+	if (OidIsValid(element))
+		type = getBaseType(element);
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_COMPOSITE:
+		case TYPTYPE_RANGE:
+		case TYPTYPE_MULTIRANGE:
+			return true;
+		default:
+			return type == NUMERICOID || type == JSONBOID;
+	}
+}
+
 static ImageKind
 kind_of(Oid type)
 {
@@ -173,6 +193,7 @@ prepare_column(ImageColumn *column, Form_pg_attribute attr, MemoryContext contex
 	column->type = getBaseType(attr->atttypid);
 	column->len = attr->attlen;
 	column->varies = output_varies(column->type);
+	column->unbounded = text_is_unbounded(column->type);
 	column->kind = kind_of(column->type);
 	getTypeOutputInfo(column->type, &output, &is_varlena);
 	fmgr_info_cxt(output, &column->output, context);
@@ -457,7 +478,7 @@ digest_bytes(ImageColumn *column, Datum value, SettingsLevel *level, size_t *len
 
 	if (column->kind == IMAGE_TEXT || column->type == BYTEAOID ||
 		(column->kind == IMAGE_JSONB ? has_many_digits(DatumGetJsonbP(value)) :
-		 column->len == -1 && toast_raw_datum_size(value) - VARHDRSZ > RBAC_IMAGE_BYTES))
+		 column->unbounded && toast_raw_datum_size(value) - VARHDRSZ > RBAC_IMAGE_BYTES))
 	{
 		struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
 

@@ -354,7 +354,8 @@ COMMENT ON FUNCTION chat_rbac.event_did(text, text[], integer) IS 'Of an event, 
 
 CREATE FUNCTION chat_rbac.event_what(table_name text, row_key text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN concat_ws(' ', replace(btrim(substring(table_name FROM '("([^"]|"")+"|[^".]+)$'), '"'), '_', ' '), row_key);
+RETURN concat_ws(' ', replace(btrim(substring(table_name FROM '("([^"]|"")+"|[^".]+)$'), '"'), '_', ' '),
+	CASE WHEN row_key ~ '^[[:alnum:]_.:{},\\-]*$' THEN row_key ELSE to_json(row_key)::text END);
 COMMENT ON FUNCTION chat_rbac.event_what(text, text) IS 'Of an event, for views of the trail: what it was done to: conversation 7.';
 
 CREATE FUNCTION chat_rbac.event_value(value jsonb, redacted boolean) RETURNS text
