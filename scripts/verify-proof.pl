@@ -29,10 +29,19 @@ my @block_fields = qw(block_no incarnation from_xid from_event upto_xid upto_eve
 
 # What a hash is of.
 my ($LEAF, $NODE, $COMMITMENT, $BLOCK) = map { chr } 0, 1, 2, 4;
+my $HASH_SIZE = 32;
 
+# Text that a terminal may show: control characters as \x{..}.
+sub printable
+{
+    my ($text) = @_;
+    return $text =~ s/([\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}])/sprintf '\\x{%02x}', ord $1/ger;
+}
+
+# What is told may come from the proof, which nobody has to believe.
 sub fail
 {
-    print STDERR "NOT PROVED: @_\n";
+    print STDERR 'NOT PROVED: ' . printable("@_") . "\n";
     exit 1;
 }
 
@@ -52,7 +61,7 @@ sub from_hex
     my ($hex, $what) = @_;
 
     fail("$what is missing, or not in hexadecimal")
-      unless defined $hex && !ref $hex && $hex =~ /^(?:[0-9a-f]{2})*$/;
+      unless defined $hex && !ref $hex && $hex =~ /^(?:[0-9a-f]{2})*\z/;
     return pack 'H*', $hex;
 }
 
@@ -73,13 +82,6 @@ sub split_fields
         substr $bytes, 0, 5 + $len, '';
     }
     return @fields;
-}
-
-# Text that a terminal may show: control characters as \x{..}.
-sub printable
-{
-    my ($text) = @_;
-    return $text =~ s/([\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/sprintf '\\x{%02x}', ord $1/ger;
 }
 
 sub timestamp
@@ -212,8 +214,11 @@ sub opened
         {
             fail("the opening of $side.$column is malformed") unless ref $opening eq 'HASH' && defined $opening->{value};
             my $salt = from_hex($opening->{salt}, "the salt of $side.$column");
+            # no longer, lest the value begin in it, and no shorter
+            fail("the salt of $side.$column is not of $HASH_SIZE bytes") unless length $salt == $HASH_SIZE;
+            my $text = eval { encode('UTF-8', my $copy = $opening->{value}, Encode::FB_CROAK) };
             fail("the value of $side.$column is not the one that was sealed")
-              unless sha256($COMMITMENT . $salt . encode('UTF-8', $opening->{value})) eq $commitment->[1];
+              unless defined $text && sha256($COMMITMENT . $salt . $text) eq $commitment->[1];
             $value = printable($opening->{value});
         }
         push @lines, [ $side . '.' . printable($column), $value ];
@@ -224,6 +229,7 @@ sub opened
 
 # ---- the call ----
 
+binmode $_, ':encoding(UTF-8)' for *STDOUT, *STDERR;
 usage() unless @ARGV == 1 || @ARGV == 2;
 my ($line, $file) = @ARGV;
 my ($block_no, $digest) = $line =~ /^\s*chat_rbac block ([0-9]+) sha256:([0-9a-f]{64})(?:\s|$)/;
@@ -264,7 +270,6 @@ for (@event_fields)
     push @lines, /^(?:old|new)$/ ? opened($_, $event{$_}, ref $proof->{openings} eq 'HASH' ? $proof->{openings}{$_} : undef) : [ $_, readable($event{$_}) ];
 }
 
-binmode STDOUT, ':encoding(UTF-8)';
 printf "Proved: event %s is in block %s, sealed %s,\nwhich the digest of block %s holds.\n\n",
   readable($event{event_id}), map({ readable($block->{$_}) } qw(block_no sealed_at)), $block_no;
 printf "%-18s %s\n", @$_ for @lines;

@@ -15,6 +15,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use ChatRbac;
 use IPC::Run ();
+use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -214,6 +215,11 @@ is((verify_proof($earlier, $proof))[0], 0, 'by an earlier digest too');
 
 my ($value) = $proof =~ /"value": "(\\"changed \d+\\")"/;
 refuses_proof($digest, $proof =~ s/\Q$value\E/\\"Changed it\\"/r, 'value of new.note', 'a value changed');
+my $forged = JSON::PP->new->utf8->decode($proof);
+my $opening = $forged->{openings}{new}{note};
+$opening->{salt} .= unpack 'H*', substr $opening->{value}, 0, 5, '';
+refuses_proof($digest, JSON::PP->new->utf8->encode($forged), 'salt of new.note is not of 32 bytes', 'the beginning of a value moved into its salt');
+refuses_proof($digest, $proof =~ s/"openings": \{"new": \{/$&"\\u001b[2K\\rProved:": {}, /r, 'has no "\\\\x\\{1b\\}\[2K\\\\x\\{0d\\}Proved:"', 'what a terminal would obey');
 refuses_proof($digest, $proof =~ s/"event": "\K01(.*?)7461736b2e65646974/01${1}7461736b2e76696577/r, 'not in block', 'an action changed');
 refuses_proof($digest, $proof =~ s/"path": \["\K./x/r, 'hexadecimal', 'not a hash');
 refuses_proof($digest, $proof =~ s/"path": \["\K(.)/$1 eq '0' ? '1' : '0'/er, 'not in block', 'a hash changed');
@@ -232,11 +238,22 @@ as_member($node, '1/1', "SELECT chat_rbac.audit_redact($in, '{note}', 'erasure')
 is($status, 0, 'a redacted event is proved');
 like($stdout, qr/^new\.note +\(redacted, or not shown\)$/m, '... but for what was taken out');
 like($stdout, qr/^new\.n +\d+$/m, '... with what was not');
-refuses_proof($digest, sql($node, "SELECT chat_rbac.audit_proof($in)") =~ s/"new": \{/"new": {"note": {"salt": "", "value": "\\"invented\\""}, /r, 'value of new.note', 'a value invented');
+refuses_proof($digest, sql($node, "SELECT chat_rbac.audit_proof($in)") =~ s/"new": \{/'"new": {"note": {"salt": "' . '00' x 32 . '", "value": "\\"invented\\""}, '/er, 'value of new.note', 'a value invented');
 is(sql($node, "SELECT * FROM chat_rbac.audit_verify($all)"), '', 'and the trail still holds');
 $digest = seal_all();
 like((verify_proof($digest, sql($node, "SELECT chat_rbac.audit_proof((SELECT event_id FROM chat_rbac.audit_event WHERE operation = 'redact'))")))[1],
 	qr/^reason +erasure$/m, 'the redaction itself is proved');
+
+# ---- while a month is detached ----
+
+sql($node, q{CREATE TABLE chat_rbac.audit_event_2001_01 PARTITION OF chat_rbac.audit_event FOR VALUES FROM ('2001-01-01 00:00+00') TO ('2001-02-01 00:00+00')});
+sql($node, "INSERT INTO chat_rbac.audit_event SELECT (jsonb_populate_record(e, jsonb_build_object('event_id', 5, 'at', '2001-01-07', 'xid', pg_current_xact_id()))).* FROM chat_rbac.audit_event e WHERE redaction IS NULL LIMIT 1");
+$digest = seal_all();
+$session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM chat_rbac.audit_block');
+like(sql($node, 'SET chat_rbac.audit_retention_months = 12; SELECT chat_rbac.audit_maintain()'), qr/^detached chat_rbac.audit_event_2001_01$/m, 'a month is detached');
+is($session->query_safe("SELECT * FROM chat_rbac.audit_verify('$digest')"), '', 'one with a snapshot from before does not miss its events');
+$session->quit;
 
 # ---- in another encoding ----
 
@@ -248,6 +265,13 @@ SQL
 sql($node, q{CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'});
 sql($node, 'CREATE EXTENSION chat_rbac', db => 'latin1');
 is(sql($node, $leaf, db => 'latin1'), sql($node, $leaf), 'canonical bytes are the same in another encoding');
+
+# text that is legal there, but nowhere else, is hashed too
+sql($node, q{CREATE DATABASE win1252 TEMPLATE template0 ENCODING 'WIN1252' LOCALE 'C'});
+sql($node, 'CREATE EXTENSION chat_rbac', db => 'win1252');
+my $raw = q{SELECT substring(encode(chat_rbac.audit_bytes(jsonb_populate_record(NULL::chat_rbac.audit_event, jsonb_build_object('reason', E'a%sb'))), 'hex') FROM '74000000..(?:ff)?61[0-9a-f]{2,4}62')};
+is(sql($node, sprintf($raw, '\x81'), db => 'win1252'), '7400000004ff618162', 'text without an equivalent in UTF-8');
+is(sql($node, sprintf($raw, '\xe4'), db => 'win1252'), '740000000461c3a462', '... and with one');
 
 $node->stop;
 done_testing();
