@@ -18,9 +18,11 @@
 #include <sys/socket.h>
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -37,7 +39,6 @@ PG_FUNCTION_INFO_V1(chat_rbac_audit_openings);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_redaction);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_header);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_block_hash);
-PG_FUNCTION_INFO_V1(chat_rbac_audit_contents);
 
 #define FORMAT_VERSION	1
 
@@ -80,16 +81,41 @@ put_int64(StringInfo out, char type, int64 value)
 	put_uint64(out, (uint64) value);
 }
 
-/* Text of the server's encoding in UTF-8; bytes as they are where no encoding is known. */
+/*
+ * Text of the server's encoding in UTF-8; bytes as they are where no encoding is
+ * known.  An encoding may allow what has no equivalent in UTF-8: there these
+ * bytes too, behind one that no UTF-8 has.
+ */
 static char *
 to_utf8(char *text, size_t *len)
 {
-	char	   *result = text;
+	int			encoding = GetDatabaseEncoding();
+	Oid			conversion;
+	size_t		room;
+	char	   *result;
 
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-		result = pg_server_to_any(text, (int) *len, PG_UTF8);
-	if (result != text)
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || *len == 0)
+		return text;
+
+	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+	if (!OidIsValid(conversion))
+		elog(ERROR, "there is no conversion from encoding \"%s\" to \"UTF8\"", pg_encoding_to_char(encoding));
+	room = (*len + 2) * MAX_CONVERSION_GROWTH;	/* more than it grows to, or
+												 * less is converted */
+	if (room > INT_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a text of %zu bytes is too long for the audit trail", *len)));
+	result = MemoryContextAllocHuge(CurrentMemoryContext, room);
+	if (pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, (unsigned char *) text, (int) *len,
+									  (unsigned char *) result, (int) room, true) == (int) *len)
+	{
 		*len = strlen(result);
+		return result;
+	}
+	result[0] = (char) 0xff;
+	memcpy(result + 1, text, *len);
+	(*len)++;
 	return result;
 }
 
@@ -413,6 +439,7 @@ add_value(const RbacHash *hash, const Row *event, Side *side, Value *value, Json
 	size_t		len;
 	RbacBytes	pieces[2];
 
+	CHECK_FOR_INTERRUPTS();
 	value->text = JsonbToCString(NULL, &json->root, VARSIZE(json));
 	len = strlen(value->text);
 	find_salt(hash, event, side, value);
@@ -625,20 +652,31 @@ chat_rbac_audit_openings(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }
 
-static bool
-is_among(ArrayType *names, const char *name)
+static int
+compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* The elements of an array of text that are not null, sorted. */
+static char **
+sorted_strings(ArrayType *array, int *nstrings)
 {
 	Datum	   *elements;
 	bool	   *nulls;
 	int			nelements;
+	char	  **strings;
 
-	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &nelements);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &nelements);
+	strings = palloc(sizeof(char *) * (nelements + 1));
+	*nstrings = 0;
 	for (int i = 0; i < nelements; i++)
 	{
-		if (!nulls[i] && strcmp(TextDatumGetCString(elements[i]), name) == 0)
-			return true;
+		if (!nulls[i])
+			strings[(*nstrings)++] = TextDatumGetCString(elements[i]);
 	}
-	return false;
+	qsort(strings, *nstrings, sizeof(char *), compare_strings);
+	return strings;
 }
 
 /*
@@ -651,7 +689,8 @@ Datum
 chat_rbac_audit_redaction(PG_FUNCTION_ARGS)
 {
 	RbacHash	hash = rbac_hash_begin();
-	ArrayType  *columns = PG_GETARG_ARRAYTYPE_P(1);
+	int			ncolumns;
+	char	  **columns = sorted_strings(PG_GETARG_ARRAYTYPE_P(1), &ncolumns);
 	JsonbParseState *state = NULL;
 	Side		sides[NSIDES];
 	Row			event;
@@ -675,8 +714,10 @@ chat_rbac_audit_redaction(PG_FUNCTION_ARGS)
 			for (int j = 0; j < sides[i].nvalues; j++)
 			{
 				const Value *value = &sides[i].values[j];
+				bool		stays = value->text !=NULL &&
+				bsearch(&value->name, columns, ncolumns, sizeof(char *), compare_strings) == NULL;
 
-				if ((value->text !=NULL && !is_among(columns, value->name)) !=(bool) kept)
+				if (stays != (bool) kept)
 					continue;
 				push_string(&state, WJB_KEY, value->name);
 				push_hex(&state, kept ? value->salt : value->commitment,
@@ -726,52 +767,6 @@ chat_rbac_audit_block_hash(PG_FUNCTION_ARGS)
 	piece.data = bytes.data;
 	piece.len = (size_t) bytes.len;
 	rbac_merkle_hash(&hash, RBAC_HASH_BLOCK, &piece, 1, out);
-	rbac_hash_end(&hash);
-	PG_RETURN_BYTEA_P(make_bytea(out, RBAC_HASH_SIZE));
-}
-
-/* The elements of a plain array, without nulls and counted from 1, of 64-bit integers; NULL if it is none. */
-static Datum *
-plain_elements(ArrayType *array, int *nelements)
-{
-	Datum	   *elements;
-
-	if (ARR_HASNULL(array) || ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1))
-		return NULL;
-	deconstruct_array(array, ARR_ELEMTYPE(array), sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &elements, NULL, nelements);
-	return elements;
-}
-
-/*
- * chat_rbac.audit_contents(event_ids bigint[], times timestamptz[]) -> bytea
- *		The hash of which events a block has and when they were; NULL for arrays
- *		that no block has.
- */
-Datum
-chat_rbac_audit_contents(PG_FUNCTION_ARGS)
-{
-	int			nids;
-	int			ntimes;
-	Datum	   *ids = plain_elements(PG_GETARG_ARRAYTYPE_P(0), &nids);
-	Datum	   *times = plain_elements(PG_GETARG_ARRAYTYPE_P(1), &ntimes);
-	StringInfoData bytes;
-	RbacHash	hash;
-	RbacBytes	piece;
-	uint8_t		out[RBAC_HASH_SIZE];
-
-	if (ids == NULL || times == NULL || nids != ntimes)
-		PG_RETURN_NULL();
-	initStringInfo(&bytes);
-	for (int i = 0; i < nids; i++)
-	{
-		put_uint64(&bytes, (uint64) DatumGetInt64(ids[i]));
-		put_uint64(&bytes, (uint64) DatumGetTimestampTz(times[i]));
-	}
-	piece.data = bytes.data;
-	piece.len = (size_t) bytes.len;
-	hash = rbac_hash_begin();
-	rbac_merkle_hash(&hash, RBAC_HASH_CONTENTS, &piece, 1, out);
 	rbac_hash_end(&hash);
 	PG_RETURN_BYTEA_P(make_bytea(out, RBAC_HASH_SIZE));
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * src/seal.c
- *	  Sealing, verifying and redacting the trail: the calls, and hash trees.
+ *	  Sealing, verifying and redacting the trail: the calls, and hashes of blocks.
  *
  * A call looks at who calls, and then runs its other half, which is in
  * sql/parts/66_seal.sql, as the owner of the trail.
@@ -13,13 +13,18 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "libpq/pqformat.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(chat_rbac_merkle_root);
 PG_FUNCTION_INFO_V1(chat_rbac_merkle_path);
+PG_FUNCTION_INFO_V1(chat_rbac_audit_contents);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_seal);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_verify);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_redact);
@@ -79,6 +84,54 @@ chat_rbac_merkle_path(PG_FUNCTION_ARGS)
 	for (int i = 0; i < npath; i++)
 		elements[i] = PointerGetDatum(make_bytea(path + i * RBAC_HASH_SIZE, RBAC_HASH_SIZE));
 	PG_RETURN_ARRAYTYPE_P(construct_array(elements, npath, BYTEAOID, -1, false, TYPALIGN_INT));
+}
+
+/* ---- what a block has ---- */
+
+/* The elements of a plain array, without nulls and counted from 1, of 64-bit integers; NULL if it is none. */
+static Datum *
+plain_elements(ArrayType *array, int *nelements)
+{
+	Datum	   *elements;
+
+	if (ARR_HASNULL(array) || ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1))
+		return NULL;
+	deconstruct_array(array, ARR_ELEMTYPE(array), sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &elements, NULL, nelements);
+	return elements;
+}
+
+/*
+ * chat_rbac.audit_contents(event_ids bigint[], times timestamptz[]) -> bytea
+ *		The hash of which events a block has and when they were; NULL for arrays
+ *		that no block has.
+ */
+Datum
+chat_rbac_audit_contents(PG_FUNCTION_ARGS)
+{
+	int			nids;
+	int			ntimes;
+	Datum	   *ids = plain_elements(PG_GETARG_ARRAYTYPE_P(0), &nids);
+	Datum	   *times = plain_elements(PG_GETARG_ARRAYTYPE_P(1), &ntimes);
+	StringInfoData bytes;
+	RbacHash	hash;
+	RbacBytes	piece;
+	uint8_t		out[RBAC_HASH_SIZE];
+
+	if (ids == NULL || times == NULL || nids != ntimes)
+		PG_RETURN_NULL();
+	initStringInfo(&bytes);
+	for (int i = 0; i < nids; i++)
+	{
+		pq_sendint64(&bytes, (uint64) DatumGetInt64(ids[i]));
+		pq_sendint64(&bytes, (uint64) DatumGetTimestampTz(times[i]));
+	}
+	piece.data = bytes.data;
+	piece.len = (size_t) bytes.len;
+	hash = rbac_hash_begin();
+	rbac_merkle_hash(&hash, RBAC_HASH_CONTENTS, &piece, 1, out);
+	rbac_hash_end(&hash);
+	PG_RETURN_BYTEA_P(make_bytea(out, RBAC_HASH_SIZE));
 }
 
 /* ---- the calls ---- */
@@ -233,7 +286,14 @@ chat_rbac_audit_verify(PG_FUNCTION_ARGS)
 	values[1] = (Datum) 0;
 	nulls[1] = bounded_by_org(fcinfo, trail, "audit.verify", "verify the audit trail", &values[1]) ? ' ' : 'n';
 	InitMaterializedSRF(fcinfo, 0);
+
+	/*
+	 * the catalogue tells of now which tables to read, so a snapshot from
+	 * before a partition was detached would miss its events
+	 */
+	LockRelationOid(trail, AccessShareLock);
 	become_owner(&scope, trail);
+	PushActiveSnapshot(GetLatestSnapshot());
 	portal = SPI_cursor_open_with_args(NULL, "SELECT * FROM chat_rbac.audit_problems($1, $2)", 2, types, values, nulls,
 									   true, 0);
 	for (;;)
@@ -246,6 +306,7 @@ chat_rbac_audit_verify(PG_FUNCTION_ARGS)
 		SPI_freetuptable(SPI_tuptable);
 	}
 	SPI_cursor_close(portal);
+	PopActiveSnapshot();
 	leave_owner(&scope);
 	return (Datum) 0;
 }
