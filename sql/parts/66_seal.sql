@@ -28,6 +28,7 @@ COMMENT ON FUNCTION chat_rbac.audit_openings(chat_rbac.audit_event) IS 'What ope
 CREATE FUNCTION chat_rbac.audit_redaction(event chat_rbac.audit_event, columns text[]) RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'chat_rbac_audit_redaction';
+REVOKE ALL ON FUNCTION chat_rbac.audit_redaction(chat_rbac.audit_event, text[]) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.audit_redaction(chat_rbac.audit_event, text[]) IS 'Internal to audit_redact(): commitments to the values of these columns and of those that are gone, and salts of the others.';
 
 CREATE TABLE chat_rbac.audit_block (
@@ -228,7 +229,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT nullif(concat_ws(' ',
-		CASE WHEN block.hash <> chat_rbac.audit_block_hash(block) THEN 'The hash is not that of the columns.' END,
+		CASE WHEN block.hash IS DISTINCT FROM chat_rbac.audit_block_hash(block) THEN 'The hash is not that of the columns.' END,
 		CASE WHEN octet_length(block.leaves) % 32 <> 0 THEN 'The leaves are not whole.'
 			WHEN chat_rbac.merkle_root(CASE octet_length(block.leaves) % 32 WHEN 0 THEN block.leaves ELSE '' END) <> block.root THEN 'The root is not that of the leaves.' END,
 		CASE WHEN chat_rbac.audit_contents(block.event_ids, block.times) IS DISTINCT FROM block.contents THEN 'The events'' ids and times are not what was sealed.' END,
@@ -370,6 +371,7 @@ DECLARE
 	missing boolean := false;		-- a block before it is
 	edits text;
 	root bytea;
+	part record;
 BEGIN
 	FOREACH n IN ARRAY numbers LOOP
 		SELECT b.* INTO block FROM chat_rbac.audit_block b WHERE b.block_no = n;
@@ -422,11 +424,29 @@ BEGIN
 	RETURN QUERY EXECUTE format('SELECT'
 		' (SELECT min(b.block_no) FROM chat_rbac.audit_block b WHERE b.first_event <= e.event_id AND b.last_event >= e.event_id AND e.event_id = ANY (b.event_ids)),'
 		' e.event_id, min(e.xid), CASE WHEN min(e.org_id) = max(e.org_id) THEN min(e.org_id) END,'
-		' CASE WHEN count(*) > 1 THEN ''duplicate event'' ELSE ''unknown incarnation'' END,'
-		' CASE WHEN count(*) > 1 THEN format(''There are %%s events with this id.'', count(*)) ELSE ''It is of an incarnation that never was.'' END'
-		' FROM (%s) AS e GROUP BY e.event_id HAVING count(*) > 1 OR bool_or(e.incarnation <> ALL ($1))',
+		' CASE WHEN count(*) > 1 THEN ''duplicate event'' WHEN bool_and(e.is_known) THEN ''unknown transaction'' ELSE ''unknown incarnation'' END,'
+		' CASE WHEN count(*) > 1 THEN format(''There are %%s events with this id.'', count(*)) WHEN bool_and(e.is_known)'
+		' THEN ''It has no id, or is of a transaction that never was, so no block would have it.'' ELSE ''It is of an incarnation that never was.'' END'
+		' FROM (SELECT *, (incarnation = ANY ($1)) IS TRUE AS is_known,'
+		' event_id IS NULL OR xid IS NULL OR (incarnation = $2 AND xid >= $3 AND xid IS DISTINCT FROM $4) IS TRUE AS is_lost FROM (%s) AS t) AS e'
+		' GROUP BY e.event_id HAVING count(*) > 1 OR NOT bool_and(e.is_known) OR bool_or(e.is_lost)',
 		chat_rbac.audit_query('t.event_id, t.xid, t.org_id, t.incarnation', 'true'))
-	USING ARRAY(SELECT i.incarnation FROM chat_rbac.audit_incarnation i);
+	USING ARRAY(SELECT i.incarnation FROM chat_rbac.audit_incarnation i),
+		coalesce((SELECT i.incarnation FROM chat_rbac.audit_incarnation i
+			WHERE i.system_identifier = (SELECT system_identifier FROM pg_control_system())
+				AND i.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+			ORDER BY i.began_at DESC LIMIT 1), '00000000-0000-0000-0000-000000000000'),
+		pg_snapshot_xmax(pg_current_snapshot()), pg_current_xact_id_if_assigned();
+
+	/* what readers do not find, though its time has not been detached */
+	FOR part IN SELECT c.oid::regclass AS relation, d.from_at, d.to_at FROM chat_rbac.audit_detached d
+		JOIN pg_class c ON c.relname = d.relation_name AND c.oid IN (SELECT t FROM chat_rbac.audit_tables() AS t) LOOP
+		RETURN QUERY EXECUTE format('SELECT NULL::bigint, t.event_id, t.xid, t.org_id, ''misplaced event'', %L'
+			' FROM %s AS t WHERE (t.at >= $1 AND t.at < $2) IS NOT TRUE'
+			' OR EXISTS (SELECT FROM chat_rbac.audit_partition p WHERE t.at >= p.from_at AND t.at < p.to_at)',
+			format('It is in %s, which was not detached with the events of its time.', part.relation), part.relation)
+		USING part.from_at, part.to_at;
+	END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.audit_verify_blocks() FROM PUBLIC;
@@ -490,7 +510,10 @@ BEGIN
 	RETURN jsonb_build_object('block', block.block_no, 'leaf', n, 'leaves', block.events,
 		'path', (SELECT coalesce(jsonb_agg(encode(p.hash, 'hex') ORDER BY p.n), '[]')
 				 FROM unnest(chat_rbac.merkle_path(block.leaves, n)) WITH ORDINALITY AS p (hash, n)),
-		'headers', (SELECT jsonb_agg(encode(chat_rbac.audit_header(b), 'hex') ORDER BY b.block_no)
+		/* without what is not in a header, which would be fetched for each */
+		'headers', (SELECT jsonb_agg(encode(chat_rbac.audit_header(ROW(b.block_no, b.incarnation, b.from_xid, b.from_event, b.upto_xid, b.upto_event,
+						b.events, b.first_event, b.last_event, b.first_at, b.last_at, b.contents, b.root, b.previous, b.hash, b.sealed_at,
+						NULL, NULL, NULL)::chat_rbac.audit_block), 'hex') ORDER BY b.block_no)
 					FROM chat_rbac.audit_block b WHERE b.block_no >= block.block_no));
 END
 $$;

@@ -200,6 +200,17 @@ SELECT * FROM regress_seal.after($$ UPDATE chat_rbac.audit_event SET incarnation
 SELECT * FROM regress_seal.after($$ SELECT regress_seal.add(77, 77, 1, jsonb_build_object('xid', (SELECT xid FROM chat_rbac.audit_event WHERE event_id = 1000007))) $$);
 SELECT * FROM regress_seal.after($$ SELECT regress_seal.add(-77, -77, 1, '{"xid": "0"}') $$);
 SELECT * FROM regress_seal.after($$ SELECT regress_seal.add(78, 78, 1, jsonb_build_object('incarnation', gen_random_uuid())) $$);
+-- where no block would ever have it
+SELECT * FROM regress_seal.after($$ SELECT regress_seal.add(79, 79, 1, '{"xid": "18446744073709551615"}') $$);
+SELECT * FROM regress_seal.after($$ ALTER TABLE chat_rbac.audit_event ALTER xid DROP NOT NULL; SELECT regress_seal.add(79, 79); UPDATE chat_rbac.audit_event SET xid = NULL WHERE event_id = 79 $$);
+SELECT * FROM regress_seal.after($$ ALTER TABLE chat_rbac.audit_event ALTER event_id DROP NOT NULL; SELECT regress_seal.add(79, 79); UPDATE chat_rbac.audit_event SET event_id = NULL WHERE event_id = 79 $$);
+SELECT * FROM regress_seal.after($$ ALTER TABLE chat_rbac.audit_event ALTER incarnation DROP NOT NULL; SELECT regress_seal.add(79, 79); UPDATE chat_rbac.audit_event SET incarnation = NULL WHERE event_id = 79 $$);
+-- where readers do not look
+SELECT * FROM regress_seal.after($$ CREATE TABLE chat_rbac.hidden (LIKE chat_rbac.audit_event); INSERT INTO chat_rbac.audit_detached VALUES ('hidden', '-infinity', '2000-01-01', now());
+  WITH gone AS (DELETE FROM chat_rbac.audit_event WHERE event_id = 1000007 RETURNING *) INSERT INTO chat_rbac.hidden SELECT * FROM gone $$);
+SELECT * FROM regress_seal.after($$ CREATE TABLE chat_rbac.hidden (LIKE chat_rbac.audit_event); INSERT INTO chat_rbac.audit_detached VALUES ('hidden', '-infinity', 'infinity', now());
+  WITH gone AS (DELETE FROM chat_rbac.audit_event WHERE event_id = 1000007 RETURNING *) INSERT INTO chat_rbac.hidden SELECT * FROM gone;
+  SELECT chat_rbac.make_trail_part(date_trunc('month', h.at), date_trunc('month', h.at) + interval '1 month') FROM chat_rbac.hidden h $$);
 -- twice, behind the seal and before it
 SELECT * FROM regress_seal.after($$ INSERT INTO chat_rbac.audit_event SELECT * FROM chat_rbac.audit_event WHERE event_id = 1000007 $$);
 SELECT * FROM regress_seal.after($$ SELECT regress_seal.add(1000007, 1000007) $$);
@@ -225,6 +236,7 @@ SELECT e.name, e.expression, string_agg(a.problem || ' ' || a.block || coalesce(
 FROM regress_seal.edit e LEFT JOIN LATERAL regress_seal.after(format('UPDATE chat_rbac.audit_block SET %I = %s WHERE block_no = 4', e.name, e.expression)) AS a ON true
 GROUP BY e.name, e.expression, e.ctid ORDER BY e.ctid;
 SELECT attname AS column_that_is_not_tried FROM pg_attribute WHERE attrelid = 'chat_rbac.audit_block'::regclass AND attnum > 0 AND attname NOT IN (SELECT name FROM regress_seal.edit);
+SELECT * FROM regress_seal.after($$ ALTER TABLE chat_rbac.audit_block ALTER hash DROP NOT NULL; UPDATE chat_rbac.audit_block SET hash = NULL WHERE block_no = 6 $$);
 -- made anew with all hashes right: a digest tells
 SELECT * FROM regress_seal.after($$ UPDATE chat_rbac.audit_event SET reason = 'x' WHERE event_id = 1000056; DELETE FROM chat_rbac.audit_block WHERE block_no = 6; SELECT chat_rbac.audit_seal_blocks() $$);
 SELECT * FROM regress_seal.after($$ UPDATE chat_rbac.audit_event SET reason = 'x' WHERE event_id = 1000056; DELETE FROM chat_rbac.audit_block WHERE block_no = 6; SELECT chat_rbac.audit_seal_blocks() $$, :'first', :'latest');
@@ -250,6 +262,7 @@ SELECT chat_rbac.audit_seal(); -- fail
 SELECT * FROM chat_rbac.audit_verify(); -- fail
 SELECT chat_rbac.audit_redact(1000007, '{phone}', 'asked to'); -- fail
 SELECT chat_rbac.audit_seal_blocks(); -- fail
+SELECT chat_rbac.audit_redaction(e, '{phone}') FROM chat_rbac.audit_event e LIMIT 1; -- fail
 SELECT chat_rbac.audit_problems('{}', NULL); -- fail
 SELECT chat_rbac.audit_redact_event(1000007, '{phone}', 'asked to', NULL); -- fail
 INSERT INTO chat_rbac.audit_block SELECT * FROM chat_rbac.audit_block; -- fail
