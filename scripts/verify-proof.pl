@@ -180,6 +180,8 @@ sub first_block
     my ($block_no, $digest, @headers) = @_;
     my @blocks = map { +{ named_fields($_, @block_fields), hash => sha256($BLOCK . $_) } } @headers;
 
+    # nothing holds these headers yet
+    fail('a header has no block number') if grep { $_->{block_no}[0] ne 'i' || length $_->{block_no}[1] != 8 } @blocks;
     pop @blocks while @blocks && readable($blocks[-1]{block_no}) > $block_no;
     fail("the proof does not reach block $block_no: it was made before, or for a later event")
       unless @blocks && readable($blocks[-1]{block_no}) == $block_no;

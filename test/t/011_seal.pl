@@ -227,6 +227,7 @@ refuses_proof($digest, $proof =~ s/"path": \[.*?\]/"path": []/r, 'too short', 'n
 refuses_proof($digest, $proof =~ s/"headers": \["[^"]*", /"headers": [/r, 'not in block|no such leaf|path', 'the wrong block');
 refuses_proof($digest =~ s/sha256:\K(.)/$1 eq '0' ? '1' : '0'/er, $proof, 'not the one whose digest', 'another digest');
 refuses_proof($digest =~ s/block \K\d+/1000000/r, $proof, 'does not reach', 'a later digest');
+refuses_proof($digest, $proof =~ s/"headers": \["01\K69(?=00000008)/6c/r, 'no block number', 'a list for a number');
 refuses_proof($digest, '{"format": "x"}', 'another format', 'another format');
 refuses_proof($digest, 'x', 'not in JSON', 'no proof');
 is((verify_proof('a digest', $proof))[0], 2, 'a wrong call');
