@@ -275,6 +275,8 @@ BEGIN
 				INSERT INTO chat_rbac.audit_detached
 				SELECT c.relname, part.from_at, part.to_at, clock_timestamp() FROM pg_class c WHERE c.oid = part.relation
 				ON CONFLICT (relation_name) DO UPDATE SET from_at = EXCLUDED.from_at, to_at = EXCLUDED.to_at, detached_at = EXCLUDED.detached_at;
+				PERFORM chat_rbac.audit_note('detach', 'settings.manage', 'chat_rbac.audit_event', part.relation::text, NULL, NULL, '{}', '{}',
+					jsonb_build_object('from', part.from_at, 'to', part.to_at), NULL);
 				what := format('detached %s', part.relation);
 			END IF;
 		EXCEPTION WHEN lock_not_available THEN
@@ -318,7 +320,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	plain text := CASE operation WHEN 'insert' THEN 'created' WHEN 'update' THEN 'changed' WHEN 'move_in' THEN 'changed' WHEN 'delete' THEN 'deleted'
-		WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' ELSE operation END;
+		WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' WHEN 'detach' THEN 'detached' ELSE operation END;
 	verbs text[] := '{}';
 	verb text;
 	action text;
@@ -328,7 +330,7 @@ BEGIN
 		/* a look, whatever it was that allowed it */
 		verb := split_part(split_part(actions[1], '.', 2), '@', 1);
 		RETURN CASE WHEN verb = 'supervise' OR verb ~ '^view' THEN chat_rbac.past_tense(verb) ELSE format('viewed (with %s)', actions[1]) END;
-	ELSIF operation NOT IN ('truncate', 'redact') THEN
+	ELSIF operation NOT IN ('truncate', 'redact', 'detach') THEN
 		FOREACH action IN ARRAY actions LOOP
 			action := split_part(action, '@', 1);
 			verb := CASE
