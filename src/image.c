@@ -556,7 +556,7 @@ json_value(ImageColumn *column, Datum value, SettingsLevel *level, JsonbValue *j
 					need_settings(level);
 				jsonb = DatumGetJsonbP(FunctionCall1(&column->convert, value));
 				*json = binary_value(jsonb);
-				return !has_many_digits(jsonb);
+				return !column->unbounded || !has_many_digits(jsonb);
 			}
 			/* FALLTHROUGH */
 		default:
@@ -569,11 +569,45 @@ json_value(ImageColumn *column, Datum value, SettingsLevel *level, JsonbValue *j
 	}
 }
 
+/* A plain list of texts, such as labels, without a detour; false if it is none. */
+static bool
+push_texts(JsonbParseState **state, ImageColumn *column, Datum value)
+{
+	ArrayType  *array;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			nelements;
+
+	if (column->type != TEXTARRAYOID || column->digest ||
+		toast_raw_datum_size(value) - VARHDRSZ > RBAC_IMAGE_BYTES)
+		return false;
+	array = DatumGetArrayTypeP(value);
+	if (ARR_NDIM(array) > 1 || (ARR_NDIM(array) == 1 && ARR_LBOUND(array)[0] != 1))
+		return false;
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &nelements);
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (int i = 0; i < nelements; i++)
+	{
+		JsonbValue	json;
+		text	   *bytes = nulls[i] ? NULL : DatumGetTextPP(elements[i]);
+
+		if (bytes != NULL)
+			json = string_value(VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
+		else
+			json.type = jbvNull;
+		pushJsonbValue(state, WJB_ELEM, &json);
+	}
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+	return true;
+}
+
 static void
 push_value(JsonbParseState **state, ImageColumn *column, Datum value, SettingsLevel *level)
 {
 	JsonbValue	json;
 
+	if (push_texts(state, column, value))
+		return;
 	if (json_value(column, value, level, &json))
 		pushJsonbValue(state, WJB_VALUE, &json);
 	else
