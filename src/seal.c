@@ -159,10 +159,9 @@ bounded_by_org(FunctionCallInfo fcinfo, Oid trail, const char *permission, const
 	if (check->grants != NULL)
 		scope = rbac_authz_scope(check->grants, &set, NULL, 0, false, true, CurrentMemoryContext);
 	if (scope == NULL || !scope->org_wide)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission \"%s\" is needed to %s", permission, deed),
-				 scope != NULL && scope->nreach > 0 ? errdetail("It is held, but not in the whole org.") : 0));
+		rbac_refusal_raise("action", check->grants, permission,
+						   psprintf("permission \"%s\" is needed to %s", permission, deed),
+						   scope != NULL && scope->nreach > 0 ? "It is held, but not in the whole org." : NULL, NULL);
 	*org = Int64GetDatum(check->grants->org);
 	return true;
 }

@@ -80,6 +80,10 @@ is($line->{role}, 'regress_chat_rbac_app', 'and it is said who tried');
 ($line) = refusals("SET chat_rbac.identity = '1/3'; $app SELECT chat_rbac.record_access('inbox.conversation', 1);");
 is($line->{kind}, 'access', 'a look at what is not to be seen');
 
+# the trail
+($line) = refusals("SET chat_rbac.identity = '1/3'; $app SELECT chat_rbac.audit_seal();");
+is($line->{permission}, 'audit.verify', 'sealing without the right');
+
 # a session that begins with words that are no text, or too many
 my $bytes = "-c chat_rbac.request_id=a\xff";
 ($line) = refusals("SET chat_rbac.identity = '1/3'; $app INSERT INTO inbox.task VALUES (1, 1000, 3);", options => $bytes);
