@@ -41,7 +41,7 @@ typedef struct AuditState
 {
 	RbacCheck	check;
 	MemoryContext query;
-	RbacProtection *form;
+	RbacProtection *form;		/* with its image */
 	RbacTrailWho *who;
 	RbacPlaceFinder *finder;
 	MemoryContext row;			/* reset after each */
@@ -125,6 +125,7 @@ audit_state(FmgrInfo *flinfo, Relation rel)
 				 errmsg("table \"%s\" has chat_rbac's audit trigger, but no specification",
 						RelationGetRelationName(rel)),
 				 errhint("Protect it again, or drop the trigger.")));
+	rbac_image_get(state->form);
 	state->finder = rbac_place_finder(state->query);
 	state->row = AllocSetContextCreate(state->query, "chat_rbac event", ALLOCSET_DEFAULT_SIZES);
 	state->actions_context = AllocSetContextCreate(state->query, "chat_rbac event actions", ALLOCSET_SMALL_SIZES);
@@ -268,7 +269,7 @@ name_actions(const RbacProtection *form, RbacCommand command, const RbacDemand *
 			names[n++] = PointerGetDatum(cstring_to_text_with_len(permission.text, (int) permission.len));
 	}
 	if (n == 0)
-		names[n++] = CStringGetTextDatum(psprintf("%s.%s", rbac_image_resource(form->image), defaults[command]));
+		names[n++] = CStringGetTextDatum(psprintf("%s.%s", form->resource, defaults[command]));
 	return text_array(names, n);
 }
 
@@ -318,7 +319,7 @@ write_event(AuditState *state, const RbacPlace *place, const RbacPlace *other, R
 static void
 record_row(AuditState *state, const char *operation, const RbacRow *row, bool comes, const RbacRow *from, RbacEvent *event)
 {
-	RbacImage  *image = rbac_image_get(state->form);
+	RbacImage  *image = state->form->image;
 	RbacPlace	place;
 	RbacPlace	other;
 
@@ -341,7 +342,7 @@ record_row(AuditState *state, const char *operation, const RbacRow *row, bool co
 static void
 record_update(AuditState *state, const RbacChange *change, const RbacDemand *demands, int ndemands, RbacEvent *event)
 {
-	RbacImage  *image = rbac_image_get(state->form);
+	RbacImage  *image = state->form->image;
 	RbacPlace	before;
 	RbacPlace	after;
 
@@ -427,7 +428,6 @@ record_change(AuditState *state, const TriggerData *trigdata)
 	RbacRow		was;
 	int			ndemands;
 
-	rbac_image_get(state->form);
 	rbac_rule_read_change(trigdata, &change, rows);
 	tell_command(state, trigdata, &event);
 	if (enters_partition(state, trigdata, &was))
@@ -529,7 +529,6 @@ chat_rbac_audit_truncate(PG_FUNCTION_ARGS)
 		return PointerGetDatum(NULL);
 	state = audit_state(fcinfo->flinfo, trigdata->tg_relation);
 	old = MemoryContextSwitchTo(state->row);
-	rbac_image_get(state->form);
 	event.operation = "truncate";
 	event.command = (int32) GetCurrentCommandId(false);
 	event.depth = depth_of(state, 0);

@@ -195,7 +195,7 @@ record_access(FunctionCallInfo fcinfo, int nkeys, const int64 *key)
 	RbacImage  *image = rbac_image_get(form);
 	RbacPlaceFinder *finder = rbac_place_finder(CurrentMemoryContext);
 	char		bytes[RBAC_PERMISSION_MAX + 1];
-	char	   *name = psprintf("%s.view", rbac_image_resource(image));
+	char	   *name = psprintf("%s.view", form->resource);
 	RbacEvent	event = {.operation = "access",.relation = form->root};
 	RbacPermission asked;
 	RbacPermset wanted;

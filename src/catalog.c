@@ -79,6 +79,19 @@ rbac_catalog_become(Oid owner, Oid *save_user, int *save_context)
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 }
 
+/* One of our own relations, by its name; an error if it is gone. */
+Oid
+rbac_catalog_relation(const char *name)
+{
+	Oid			relid = get_relname_relid(name, get_namespace_oid(RBAC_SCHEMA, false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.%s\" does not exist", RBAC_SCHEMA, name)));
+	return relid;
+}
+
 /* What a table is called now, for the text of a kept query. */
 void
 rbac_catalog_take_name(Oid relid, RbacTableName *out)
@@ -188,7 +201,7 @@ kept_plan(RbacQuery *query)
 static uint64
 rows_or_error(int rc)
 {
-	if (rc != SPI_OK_SELECT)
+	if (rc != SPI_OK_SELECT && rc != SPI_OK_INSERT_RETURNING)
 		elog(ERROR, "unexpected result of a chat_rbac query: %s", SPI_result_code_string(rc));
 	return SPI_processed;
 }
@@ -205,22 +218,11 @@ rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
 											  InvalidSnapshot, true, false, 0));
 }
 
-/* Run a SELECT … FOR UPDATE, under the transaction's snapshot. */
+/* The same for a SELECT … FOR UPDATE or an INSERT … RETURNING, under the transaction's snapshot. */
 uint64
-rbac_catalog_lock(RbacQuery *query, Datum *args)
+rbac_catalog_execute(RbacQuery *query, Datum *args)
 {
 	return rows_or_error(SPI_execute_plan(kept_plan(query), args, NULL, false, 0));
-}
-
-/* Run an INSERT … RETURNING; its rows are in SPI_tuptable until the next query. */
-uint64
-rbac_catalog_write(RbacQuery *query, Datum *args)
-{
-	int			rc = SPI_execute_plan(kept_plan(query), args, NULL, false, 0);
-
-	if (rc != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "unexpected result of a chat_rbac query: %s", SPI_result_code_string(rc));
-	return SPI_processed;
 }
 
 /* An int8 of the last query's result; isnull may be NULL where none can be. */

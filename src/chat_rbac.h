@@ -34,6 +34,7 @@
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "pure.h"
+#include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/uuid.h"
 
@@ -90,6 +91,7 @@ typedef struct RbacTableName
 } RbacTableName;
 
 extern Oid	rbac_catalog_owner(Oid relid);
+extern Oid	rbac_catalog_relation(const char *name);
 extern void rbac_catalog_become(Oid owner, Oid *save_user, int *save_context);
 extern void rbac_catalog_take_name(Oid relid, RbacTableName *out);
 extern bool rbac_catalog_has_name(Oid relid, const RbacTableName *name);
@@ -97,8 +99,7 @@ extern void rbac_catalog_open(RbacCatalogScope *scope);
 extern void rbac_catalog_close(RbacCatalogScope *scope);
 extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
 								 Datum *args, const char *nulls);
-extern uint64 rbac_catalog_lock(RbacQuery *query, Datum *args);
-extern uint64 rbac_catalog_write(RbacQuery *query, Datum *args);
+extern uint64 rbac_catalog_execute(RbacQuery *query, Datum *args);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
 extern bool rbac_catalog_bool(uint64 row, int column);
 extern char *rbac_catalog_text(uint64 row, int column);
@@ -107,6 +108,13 @@ extern char *rbac_catalog_text(uint64 row, int column);
 
 extern RbacHash rbac_hash_begin(void);
 extern void rbac_hash_end(RbacHash *hash);
+
+/* Bytes as a value of SQL. */
+static inline bytea *
+rbac_hash_bytea(const void *data, size_t len)
+{
+	return (bytea *) cstring_to_text_with_len(data, (int) len);
+}
 
 /* ---- identity.c: who is asking ---- */
 
@@ -347,6 +355,7 @@ typedef struct RbacProtection
 	Oid			root;			/* the protected table: itself, or what it is
 								 * a partition of */
 	bool		builtin;		/* it is one of our own */
+	char	   *resource;
 	RbacColumn	org;
 	int			nunits;
 	struct
@@ -390,6 +399,16 @@ typedef struct RbacProtection
 extern void rbac_protection_init(void);
 extern RbacProtection *rbac_protection_pin(Oid relid);
 extern void rbac_protection_unpin(RbacProtection *form);
+
+/* Forms that are pinned together. */
+typedef struct RbacPinnedForm
+{
+	RbacProtection *form;
+	struct RbacPinnedForm *next;
+} RbacPinnedForm;
+
+extern RbacProtection *rbac_protection_pin_with(RbacPinnedForm **list, Oid relid, MemoryContext context);
+extern void rbac_protection_unpin_all(RbacPinnedForm **list);
 extern RbacColumn rbac_protection_column(Relation rel, const char *name);
 extern bool rbac_protection_only_ours(const RbacProtection *form, Oid role);
 extern bool rbac_protection_test(RbacProtection *form, const RbacTest *test, int64 member,
@@ -401,6 +420,16 @@ typedef struct RbacRow
 	const Datum *values;
 	const bool *nulls;
 } RbacRow;
+
+/* The value of an id column; false if there is no such column, or it is null. */
+static inline bool
+rbac_row_id(const RbacRow *row, const RbacColumn *column, int64 *id)
+{
+	if (column->attnum == InvalidAttrNumber || row->nulls[column->attnum - 1])
+		return false;
+	*id = rbac_column_id(column, row->values[column->attnum - 1]);
+	return true;
+}
 
 /* A rule that a change falls under by a column; NULL: by none. */
 typedef struct RbacDemand
@@ -421,7 +450,6 @@ typedef struct RbacImage RbacImage;
 
 extern RbacImage *rbac_image_get(RbacProtection *form);
 extern Datum rbac_image_table_name(const RbacImage *image);
-extern const char *rbac_image_resource(const RbacImage *image);
 extern bool rbac_image_shows(const RbacImage *image, const RbacDemand *demands, int ndemands);
 extern Datum rbac_image_row(RbacImage *image, const RbacRow *row);
 extern Datum rbac_image_columns(RbacImage *image, const RbacRow *row, const RbacDemand *demands, int ndemands);
@@ -469,8 +497,6 @@ typedef struct RbacEvent
 	Datum		unit_keys;		/* bigint[], as many */
 	Datum		reason;			/* 0: the setting */
 } RbacEvent;
-
-extern int	rbac_trail_retention_months;
 
 extern void rbac_trail_init(void);
 extern void rbac_trail_incarnation(pg_uuid_t *out);

@@ -74,14 +74,13 @@ struct RbacImage
 	int		   *shown;			/* columns that are, in the order of jsonb's
 								 * keys */
 	Datum		table_name;
-	const char *resource;
 };
 
 /* The columns that the specification has something to say of. */
 static RbacQuery treated_query = {
-	"SELECT p.spec OPERATOR(pg_catalog.->>) 'resource', t.key, c.name FROM chat_rbac.specification p"
-	" LEFT JOIN LATERAL pg_catalog.jsonb_each(p.spec OPERATOR(pg_catalog.->) 'audit') AS t ON true"
-	" LEFT JOIN LATERAL pg_catalog.jsonb_array_elements_text(t.value) AS c (name) ON true"
+	"SELECT t.key, c.name FROM chat_rbac.specification p"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_each(p.spec OPERATOR(pg_catalog.->) 'audit') AS t"
+	" CROSS JOIN LATERAL pg_catalog.jsonb_array_elements_text(t.value) AS c (name)"
 	" WHERE p.relation OPERATOR(pg_catalog.=) $1",
 	1, {OIDOID}, NULL
 };
@@ -254,14 +253,11 @@ prepare_image(const RbacProtection *form, Relation rel)
 	}
 	rbac_catalog_open(&scope);
 	rows = rbac_catalog_query(&scope, &treated_query, &root, NULL);
-	if (rows == 0 || rbac_catalog_text(0, 1) == NULL)
-		elog(ERROR, "the specification of table \"%s\" has no resource", RelationGetRelationName(rel));
-	image->resource = MemoryContextStrdup(form->context, rbac_catalog_text(0, 1));
-	for (uint64 i = 0; i < rows && rbac_catalog_text(0, 3) != NULL; i++)
+	for (uint64 i = 0; i < rows; i++)
 	{
-		ImageColumn *column = &image->columns[rbac_protection_column(rel, rbac_catalog_text(i, 3)).attnum - 1];
+		ImageColumn *column = &image->columns[rbac_protection_column(rel, rbac_catalog_text(i, 2)).attnum - 1];
 
-		if (strcmp(rbac_catalog_text(i, 2), "digest") == 0)
+		if (strcmp(rbac_catalog_text(i, 1), "digest") == 0)
 			column->digest = true;
 		else
 			column->kind = IMAGE_NONE;
@@ -298,12 +294,6 @@ Datum
 rbac_image_table_name(const RbacImage *image)
 {
 	return image->table_name;
-}
-
-const char *
-rbac_image_resource(const RbacImage *image)
-{
-	return image->resource;
 }
 
 /* ---- settings for output ---- */
@@ -403,18 +393,13 @@ datetime_value(Oid type, Datum value)
 static void
 hash_digits(const char *bytes, size_t len, char *out)
 {
-	static const char digits[] = "0123456789abcdef";
 	RbacHash	hash = rbac_hash_begin();
 	RbacBytes	piece = {bytes, len};
 	uint8_t		digest[RBAC_HASH_SIZE];
 
 	hash.digest(hash.arg, &piece, 1, digest);
 	rbac_hash_end(&hash);
-	for (int i = 0; i < RBAC_HASH_SIZE; i++)
-	{
-		out[2 * i] = digits[digest[i] >> 4];
-		out[2 * i + 1] = digits[digest[i] & 15];
-	}
+	hex_encode((const char *) digest, RBAC_HASH_SIZE, out);
 }
 
 static void

@@ -42,12 +42,6 @@ PG_FUNCTION_INFO_V1(chat_rbac_audit_block_hash);
 
 #define FORMAT_VERSION	1
 
-static bytea *
-make_bytea(const void *data, size_t len)
-{
-	return (bytea *) cstring_to_text_with_len(data, (int) len);
-}
-
 /* ---- canonical bytes: a field is its type, its length and its contents ---- */
 
 static void
@@ -570,7 +564,7 @@ chat_rbac_audit_bytes(PG_FUNCTION_ARGS)
 	read_row(fcinfo, event_columns, lengthof(event_columns), &event);
 	put_event(&hash, &bytes, &event);
 	rbac_hash_end(&hash);
-	PG_RETURN_BYTEA_P(make_bytea(bytes.data, bytes.len));
+	PG_RETURN_BYTEA_P(rbac_hash_bytea(bytes.data, bytes.len));
 }
 
 /* chat_rbac.audit_leaf(event audit_event) -> bytea: the hash of these as a leaf */
@@ -589,7 +583,7 @@ chat_rbac_audit_leaf(PG_FUNCTION_ARGS)
 	piece.len = (size_t) bytes.len;
 	rbac_merkle_hash(&hash, RBAC_HASH_LEAF, &piece, 1, leaf);
 	rbac_hash_end(&hash);
-	PG_RETURN_BYTEA_P(make_bytea(leaf, RBAC_HASH_SIZE));
+	PG_RETURN_BYTEA_P(rbac_hash_bytea(leaf, RBAC_HASH_SIZE));
 }
 
 static void
@@ -751,7 +745,7 @@ chat_rbac_audit_header(PG_FUNCTION_ARGS)
 	StringInfoData bytes;
 
 	put_block(fcinfo, &bytes);
-	PG_RETURN_BYTEA_P(make_bytea(bytes.data, bytes.len));
+	PG_RETURN_BYTEA_P(rbac_hash_bytea(bytes.data, bytes.len));
 }
 
 /* chat_rbac.audit_block_hash(block audit_block) -> bytea: the hash of these */
@@ -768,5 +762,5 @@ chat_rbac_audit_block_hash(PG_FUNCTION_ARGS)
 	piece.len = (size_t) bytes.len;
 	rbac_merkle_hash(&hash, RBAC_HASH_BLOCK, &piece, 1, out);
 	rbac_hash_end(&hash);
-	PG_RETURN_BYTEA_P(make_bytea(out, RBAC_HASH_SIZE));
+	PG_RETURN_BYTEA_P(rbac_hash_bytea(out, RBAC_HASH_SIZE));
 }

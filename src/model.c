@@ -63,7 +63,7 @@ lock_org(Datum org)
 	RbacCatalogScope scope;
 
 	rbac_catalog_open(&scope);
-	rbac_catalog_lock(&org_lock, &org);
+	rbac_catalog_execute(&org_lock, &org);
 	rbac_catalog_close(&scope);
 }
 

@@ -21,16 +21,10 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-typedef struct PinnedForm
-{
-	RbacProtection *form;
-	struct PinnedForm *next;
-} PinnedForm;
-
 struct RbacPlaceFinder
 {
 	MemoryContext context;
-	PinnedForm *forms;			/* of parents */
+	RbacPinnedForm *forms;		/* of parents */
 	Oid			child;			/* the last look-up of a parent: */
 	int64		org;
 	int64		key;
@@ -52,11 +46,7 @@ static RbacQuery unit_query = {
 static void
 release_forms(void *arg)
 {
-	RbacPlaceFinder *finder = (RbacPlaceFinder *) arg;
-
-	for (PinnedForm *pinned = finder->forms; pinned != NULL; pinned = pinned->next)
-		rbac_protection_unpin(pinned->form);
-	finder->forms = NULL;
+	rbac_protection_unpin_all(&((RbacPlaceFinder *) arg)->forms);
 }
 
 /* A finder that lives in context. */
@@ -73,25 +63,6 @@ rbac_place_finder(MemoryContext context)
 	return finder;
 }
 
-static RbacProtection *
-pinned_form(RbacPlaceFinder *finder, Oid relid)
-{
-	PinnedForm *pinned;
-
-	for (pinned = finder->forms; pinned != NULL; pinned = pinned->next)
-	{
-		if (pinned->form->relid == relid)
-			return pinned->form;
-	}
-	pinned = MemoryContextAlloc(finder->context, sizeof(PinnedForm));
-	pinned->form = rbac_protection_pin(relid);
-	if (pinned->form == NULL)
-		return NULL;
-	pinned->next = finder->forms;
-	finder->forms = pinned;
-	return pinned->form;
-}
-
 static void
 add_unit(RbacPlace *place, const char *kind, int64 key)
 {
@@ -104,16 +75,6 @@ add_unit(RbacPlace *place, const char *kind, int64 key)
 		elog(ERROR, "a row is at more than %d units", (int) lengthof(place->units));
 	place->units[place->nunits].kind = kind;
 	place->units[place->nunits++].key = key;
-}
-
-/* The value of an id column; false if there is no such column or it is null. */
-static bool
-row_id(const RbacRow *row, const RbacColumn *column, int64 *id)
-{
-	if (column->attnum == InvalidAttrNumber || row->nulls[column->attnum - 1])
-		return false;
-	*id = rbac_column_id(column, row->values[column->attnum - 1]);
-	return true;
 }
 
 static RbacColumn
@@ -136,9 +97,9 @@ find_own_unit(const RbacProtection *form, const RbacRow *row, RbacPlace *place)
 	int64		key;
 	Datum		args[2];
 
-	if (!row_id(row, &unit_column, &unit))
+	if (!rbac_row_id(row, &unit_column, &unit))
 		return;
-	if (row_id(row, &key_column, &key))
+	if (rbac_row_id(row, &key_column, &key))
 	{
 		add_unit(place, TextDatumGetCString(row->values[get_attnum(form->relid, "kind") - 1]), key);
 		return;
@@ -180,15 +141,15 @@ find_by_parent(RbacPlaceFinder *finder, const RbacProtection *form, const RbacRo
 	RbacProtection *parent;
 	const RbacRow *above;
 
-	if (!row_id(row, &form->parent_column, &values[0]) ||
-		(form->parent_org.attnum != InvalidAttrNumber && !row_id(row, &form->org, &values[1])))
+	if (!rbac_row_id(row, &form->parent_column, &values[0]) ||
+		(form->parent_org.attnum != InvalidAttrNumber && !rbac_row_id(row, &form->org, &values[1])))
 		return;
 	if (finder->child == form->relid && finder->key == values[0] && finder->org == values[1])
 	{
 		*place = finder->found;
 		return;
 	}
-	parent = pinned_form(finder, form->parent);
+	parent = rbac_protection_pin_with(&finder->forms, form->parent, finder->context);
 	above = parent != NULL ? read_parent(form, parent, values) : NULL;
 	if (above != NULL)
 		rbac_place_find(finder, parent, above, place);
@@ -211,14 +172,14 @@ rbac_place_find(RbacPlaceFinder *finder, RbacProtection *form, const RbacRow *ro
 	memset(place, 0, sizeof(RbacPlace));
 	if (OidIsValid(form->parent))
 		find_by_parent(finder, form, row, place);
-	if (row_id(row, &form->org, &id))
+	if (rbac_row_id(row, &form->org, &id))
 	{
 		place->has_org = true;
 		place->org = id;
 	}
 	for (int i = 0; i < form->nunits; i++)
 	{
-		if (row_id(row, &form->units[i].column, &id))
+		if (rbac_row_id(row, &form->units[i].column, &id))
 			add_unit(place, form->units[i].kind, id);
 	}
 	if (form->builtin && place->has_org)

@@ -442,7 +442,7 @@ compile_view(RbacProtection *form)
 
 	if (view == NULL && rbac_catalog_text(0, 5) != NULL)
 		return;
-	permission = parse_name(view != NULL ? view : psprintf("%s.view", rbac_catalog_text(0, 2)));
+	permission = parse_name(view != NULL ? view : psprintf("%s.view", form->resource));
 	form->view.size = rbac_permset_packed_size(&permission, 1);
 	bytes = MemoryContextAlloc(form->context, form->view.size);
 	rbac_permset_pack(&permission, 1, bytes);
@@ -511,6 +511,9 @@ compile_form(Relation rel, MemoryContext context)
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("the protection of table \"%s\" has just changed", RelationGetRelationName(rel))));
 	}
+	if (rbac_catalog_text(0, 2) == NULL)
+		elog(ERROR, "the specification of table \"%s\" has no resource", RelationGetRelationName(rel));
+	form->resource = MemoryContextStrdup(context, rbac_catalog_text(0, 2));
 	form->builtin = get_rel_namespace(form->root) == get_namespace_oid(RBAC_SCHEMA, false);
 	form->org = rbac_protection_column(rel, rbac_catalog_text(0, 3));
 	form->plain = rbac_catalog_bool(0, 9);
@@ -686,6 +689,38 @@ rbac_protection_unpin(RbacProtection *form)
 	form->pins--;
 	if (form->pins == 0 && !form->published)
 		free_form(form);
+}
+
+/*
+ * rbac_protection_pin_with
+ *		The same, pinned together with others, once: by rbac_protection_unpin_all
+ *		the caller lets go of all.  The list is in context.
+ */
+RbacProtection *
+rbac_protection_pin_with(RbacPinnedForm **list, Oid relid, MemoryContext context)
+{
+	RbacPinnedForm *pinned;
+
+	for (pinned = *list; pinned != NULL; pinned = pinned->next)
+	{
+		if (pinned->form->relid == relid)
+			return pinned->form;
+	}
+	pinned = MemoryContextAlloc(context, sizeof(RbacPinnedForm));
+	pinned->form = rbac_protection_pin(relid);
+	if (pinned->form == NULL)
+		return NULL;
+	pinned->next = *list;
+	*list = pinned;
+	return pinned->form;
+}
+
+void
+rbac_protection_unpin_all(RbacPinnedForm **list)
+{
+	for (RbacPinnedForm *pinned = *list; pinned != NULL; pinned = pinned->next)
+		rbac_protection_unpin(pinned->form);
+	*list = NULL;
 }
 
 /* ---- reading rows by it ---- */

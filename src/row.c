@@ -35,12 +35,6 @@
 #define LOOKUPS_GROWTH 4
 #define BYTES_PER_ID 24			/* in an RbacIdSet; within work_mem */
 
-typedef struct PinnedForm
-{
-	RbacProtection *form;
-	struct PinnedForm *next;
-} PinnedForm;
-
 /* Where any of some permissions is held, for the rows of one table. */
 typedef struct Binding
 {
@@ -104,7 +98,7 @@ struct RbacRowState
 	RbacCommandMark command;	/* and the command for which all this holds */
 	MemoryContext context;
 	MemoryContextCallback release;
-	PinnedForm *forms;
+	RbacPinnedForm *forms;
 	Binding    *bindings;
 	int			nbindings;		/* and parent_sets */
 	LinkSet    *links;
@@ -118,11 +112,7 @@ struct RbacRowState
 static void
 release_forms(void *arg)
 {
-	RbacRowState *state = (RbacRowState *) arg;
-
-	for (PinnedForm *pinned = state->forms; pinned != NULL; pinned = pinned->next)
-		rbac_protection_unpin(pinned->form);
-	state->forms = NULL;
+	rbac_protection_unpin_all(&((RbacRowState *) arg)->forms);
 }
 
 static void
@@ -179,22 +169,7 @@ rbac_row_state(RbacCheck *check, MemoryContext parent)
 RbacProtection *
 rbac_row_protection(RbacRowState *state, Oid relid)
 {
-	PinnedForm *pinned;
-	RbacProtection *form;
-
-	for (pinned = state->forms; pinned != NULL; pinned = pinned->next)
-	{
-		if (pinned->form->relid == relid)
-			return pinned->form;
-	}
-	pinned = MemoryContextAlloc(state->context, sizeof(PinnedForm));
-	form = rbac_protection_pin(relid);
-	if (form == NULL)
-		return NULL;
-	pinned->form = form;
-	pinned->next = state->forms;
-	state->forms = pinned;
-	return form;
+	return rbac_protection_pin_with(&state->forms, relid, state->context);
 }
 
 /* ---- a table's rows in a decision ---- */
@@ -253,15 +228,6 @@ find_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 	return make_binding(state, form, wanted);
 }
 
-static inline bool
-row_id(const RbacRow *row, const RbacColumn *column, int64 *id)
-{
-	if (row->nulls[column->attnum - 1])
-		return false;
-	*id = rbac_column_id(column, row->values[column->attnum - 1]);
-	return true;
-}
-
 /* Is the right held, in a scope, in the whole org or at one of the row's units? */
 static bool
 reaches_units(const Binding *binding, int s, const RbacRow *row)
@@ -275,7 +241,7 @@ reaches_units(const Binding *binding, int s, const RbacRow *row)
 		return false;
 	for (int u = 0; u < form->nunits; u++)
 	{
-		if (row_id(row, &form->units[u].column, &key) &&
+		if (rbac_row_id(row, &form->units[u].column, &key) &&
 			rbac_idset_has(binding->keys[s * form->nunits + u], key))
 			return true;
 	}
@@ -295,7 +261,7 @@ reaches_person(RbacRowState *state, const Binding *binding, int s, const RbacRow
 	for (int u = 0; u < form->nunits; u++)
 	{
 		kinds[nunits] = rbac_compile_kind(grants, form->units[u].kind, strlen(form->units[u].kind));
-		if (row_id(row, &form->units[u].column, &keys[nunits]))
+		if (rbac_row_id(row, &form->units[u].column, &keys[nunits]))
 			nunits++;
 	}
 	if (nunits == 0 && form->nunits > 0)
@@ -310,7 +276,7 @@ is_linked(RbacRowState *state, RbacProtection *form, const RbacRelation *relatio
 	LinkSet    *set;
 	int64		id;
 
-	if (!row_id(row, &relation->key, &id))
+	if (!rbac_row_id(row, &relation->key, &id))
 		return false;
 	for (set = state->links; set != NULL && set->relation != relation; set = set->next)
 		;
@@ -355,7 +321,7 @@ holds_by_relation(RbacRowState *state, const Binding *binding, int r, const Rbac
 	{
 		int64		person;
 
-		if (!row_id(row, &people->column, &person))
+		if (!rbac_row_id(row, &people->column, &person))
 			return false;
 		return (scope->org_wide && rbac_idset_has(rbac_compile_members(state->check->grants), person)) ||
 			reaches_person(state, binding, r + 1, row, person);
@@ -612,10 +578,10 @@ rbac_row_allows(RbacRowState *state, RbacProtection *form, const RbacPermset *wa
 
 	if (grants == NULL)
 		return false;
-	has_org = form->org.attnum != InvalidAttrNumber && row_id(row, &form->org, &org);
+	has_org = rbac_row_id(row, &form->org, &org);
 	if (OidIsValid(form->parent))
 		return rbac_row_in_parent(state, form, wanted, has_org ? &org : NULL,
-								  row_id(row, &form->parent_column, &id) ? &id : NULL);
+								  rbac_row_id(row, &form->parent_column, &id) ? &id : NULL);
 	if (!has_org || org != grants->org)
 		return false;
 	binding = find_binding(state, form, wanted);

@@ -10,7 +10,6 @@
  */
 #include "chat_rbac.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
@@ -30,12 +29,6 @@ PG_FUNCTION_INFO_V1(chat_rbac_audit_verify);
 PG_FUNCTION_INFO_V1(chat_rbac_audit_redact);
 
 /* ---- trees ---- */
-
-static bytea *
-make_bytea(const void *data, size_t len)
-{
-	return (bytea *) cstring_to_text_with_len(data, (int) len);
-}
 
 static size_t
 count_leaves(const bytea *leaves)
@@ -60,7 +53,7 @@ chat_rbac_merkle_root(PG_FUNCTION_ARGS)
 
 	rbac_merkle_root(&hash, (uint8_t *) VARDATA_ANY(leaves), nleaves, root);
 	rbac_hash_end(&hash);
-	PG_RETURN_BYTEA_P(make_bytea(root, RBAC_HASH_SIZE));
+	PG_RETURN_BYTEA_P(rbac_hash_bytea(root, RBAC_HASH_SIZE));
 }
 
 /* chat_rbac.merkle_path(leaves bytea, leaf bigint) -> bytea[]: the audit path of one, counted from 1 */
@@ -82,7 +75,7 @@ chat_rbac_merkle_path(PG_FUNCTION_ARGS)
 	npath = rbac_merkle_path(&hash, (uint8_t *) VARDATA_ANY(leaves), nleaves, (size_t) leaf - 1, path);
 	rbac_hash_end(&hash);
 	for (int i = 0; i < npath; i++)
-		elements[i] = PointerGetDatum(make_bytea(path + i * RBAC_HASH_SIZE, RBAC_HASH_SIZE));
+		elements[i] = PointerGetDatum(rbac_hash_bytea(path + i * RBAC_HASH_SIZE, RBAC_HASH_SIZE));
 	PG_RETURN_ARRAYTYPE_P(construct_array(elements, npath, BYTEAOID, -1, false, TYPALIGN_INT));
 }
 
@@ -131,7 +124,7 @@ chat_rbac_audit_contents(PG_FUNCTION_ARGS)
 	hash = rbac_hash_begin();
 	rbac_merkle_hash(&hash, RBAC_HASH_CONTENTS, &piece, 1, out);
 	rbac_hash_end(&hash);
-	PG_RETURN_BYTEA_P(make_bytea(out, RBAC_HASH_SIZE));
+	PG_RETURN_BYTEA_P(rbac_hash_bytea(out, RBAC_HASH_SIZE));
 }
 
 /* ---- the calls ---- */
@@ -173,16 +166,6 @@ typedef struct OwnerScope
 	int			save_context;
 } OwnerScope;
 
-static Oid
-trail_relation(void)
-{
-	Oid			relid = get_relname_relid("audit_event", get_namespace_oid(RBAC_SCHEMA, false));
-
-	if (!OidIsValid(relid))
-		elog(ERROR, "there is no audit trail");
-	return relid;
-}
-
 static void
 become_owner(OwnerScope *scope, Oid trail)
 {
@@ -223,7 +206,7 @@ call_as_owner(Oid trail, const char *sql, int nargs, Oid *types, Datum *values, 
 Datum
 chat_rbac_audit_seal(PG_FUNCTION_ARGS)
 {
-	Oid			trail = trail_relation();
+	Oid			trail = rbac_catalog_relation("audit_event");
 	Datum		org;
 	Datum		result;
 	bool		isnull;
@@ -242,7 +225,7 @@ chat_rbac_audit_seal(PG_FUNCTION_ARGS)
 Datum
 chat_rbac_audit_redact(PG_FUNCTION_ARGS)
 {
-	Oid			trail = trail_relation();
+	Oid			trail = rbac_catalog_relation("audit_event");
 	Oid			types[4] = {INT8OID, TEXTARRAYOID, TEXTOID, INT8OID};
 	Datum		values[4];
 	char		nulls[4];
@@ -273,7 +256,7 @@ Datum
 chat_rbac_audit_verify(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Oid			trail = trail_relation();
+	Oid			trail = rbac_catalog_relation("audit_event");
 	Oid			types[2] = {TEXTARRAYOID, INT8OID};
 	Datum		values[2];
 	char		nulls[2];

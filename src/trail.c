@@ -75,7 +75,7 @@ static const struct
 #define IDS_AT_ONCE		32		/* the sequence's increment */
 #define INDEXES_MAX		8
 
-int			rbac_trail_retention_months = 0;
+static int	retention_months = 0;	/* audit_maintain() reads the setting */
 
 /* What is known of the trail and of the leaf for a stretch of time. */
 typedef struct Leaf
@@ -115,7 +115,7 @@ rbac_trail_init(void)
 	DefineCustomIntVariable("chat_rbac.audit_retention_months",
 							"Months of the audit trail that audit_maintain() keeps in it; 0 for all.",
 							"Older partitions are detached when they are sealed, and never dropped.",
-							&rbac_trail_retention_months, 0, 0, 12000, PGC_SUSET, 0, NULL, NULL, NULL);
+							&retention_months, 0, 0, 12000, PGC_SUSET, 0, NULL, NULL, NULL);
 	CacheRegisterRelcacheCallback(note_relcache_inval, (Datum) 0);
 }
 
@@ -246,18 +246,6 @@ find_partition(Leaf *leaf, TimestampTz at)
 				 errhint("Run SELECT chat_rbac.audit_maintain().")));
 }
 
-static Oid
-our_relation(const char *name)
-{
-	Oid			relid = get_relname_relid(name, get_namespace_oid(RBAC_SCHEMA, false));
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s.%s\" does not exist", RBAC_SCHEMA, name)));
-	return relid;
-}
-
 /*
  * The leaf for a time, opened under the lock of a writer; what is kept of it is
  * right then.  A lock lasts for the transaction, unless a subtransaction that
@@ -277,8 +265,8 @@ open_leaf(TimestampTz at)
 		while (!current.valid || at < current.from || at >= current.until)
 		{
 			current.valid = true;	/* unless a message comes in between */
-			current.trail = our_relation("audit_event");
-			current.sequence = our_relation("audit_event_id_seq");
+			current.trail = rbac_catalog_relation("audit_event");
+			current.sequence = rbac_catalog_relation("audit_event_id_seq");
 			current.owner = rbac_catalog_owner(current.trail);
 			find_partition(&current, at);
 			rel = table_open(current.leaf, RowExclusiveLock);
@@ -371,10 +359,10 @@ find_or_begin(void)
 		RbacCatalogScope scope;
 
 		if (i == 1)
-			LockRelationOid(our_relation("audit_incarnation"), ShareRowExclusiveLock);
+			LockRelationOid(rbac_catalog_relation("audit_incarnation"), ShareRowExclusiveLock);
 		rbac_catalog_open(&scope);
 		found = rbac_catalog_query(&scope, &find_incarnation, args, NULL) > 0 ||
-			(i == 1 && rbac_catalog_write(&begin_incarnation, args) > 0);
+			(i == 1 && rbac_catalog_execute(&begin_incarnation, args) > 0);
 		if (found)
 			result = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 		rbac_catalog_close(&scope);
@@ -421,9 +409,9 @@ rbac_trail_incarnation(pg_uuid_t *out)
 /* ---- who ---- */
 
 static Datum
-text_or_null(const char *text)
+text_or_null(const char *words)
 {
-	return text !=NULL && *text !='\0' ? CStringGetTextDatum(text) : (Datum) 0;
+	return words != NULL && *words != '\0' ? CStringGetTextDatum(words) : (Datum) 0;
 }
 
 /* The address of the client as an inet that lives as long as the session; 0 if it has none. */
