@@ -302,17 +302,14 @@ query_hold(MemoryContext context, const RbacIdentity *identity)
  * change.
  */
 static RbacGrants *
-pin_for_query(QueryHold *hold, const RbacIdentity *identity)
+pin_for_query(QueryHold *hold, const RbacAsker *asker)
 {
-	const char *active_roles = rbac_identity_active_roles();
-
 	if (hold->grants == NULL ||
 		hold->statement != rbac_now() ||
 		!rbac_command_is(&hold->command) ||
-		memcmp(&hold->grants->identity, identity, sizeof(RbacIdentity)) != 0 ||
-		strcmp(hold->grants->active_roles, active_roles) != 0)
+		!rbac_grants_are_for(hold->grants, asker))
 	{
-		RbacGrants *grants = rbac_grants_pin(identity, active_roles);
+		RbacGrants *grants = rbac_grants_pin(asker);
 
 		if (hold->grants != NULL)
 			rbac_grants_unpin(hold->grants);
@@ -320,6 +317,7 @@ pin_for_query(QueryHold *hold, const RbacIdentity *identity)
 		hold->statement = rbac_now();
 		hold->command = rbac_command_now();
 	}
+	rbac_token_admit(asker, hold->grants);
 	hold->grants->pins++;
 	return hold->grants;
 }
@@ -345,7 +343,7 @@ RbacCheck *
 rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 {
 	RbacCheck  *check = (RbacCheck *) flinfo->fn_extra;
-	RbacIdentity identity;
+	RbacAsker	asker;
 	QueryHold  *hold;
 	RbacGrants *grants;
 
@@ -365,15 +363,15 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 	if (check->linked_context != NULL)
 		MemoryContextReset(check->linked_context);
 
-	rbac_identity_get(&identity);
-	hold = query_hold(flinfo->fn_mcxt, &identity);
+	rbac_token_asker(&asker);
+	hold = query_hold(flinfo->fn_mcxt, &asker.identity);
 	/* PL/pgSQL's simple expressions are no running query */
 	if (MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
-		hold->identity = identity;
-	check->switched = memcmp(&hold->identity, &identity, sizeof(RbacIdentity)) != 0;
+		hold->identity = asker.identity;
+	check->switched = memcmp(&hold->identity, &asker.identity, sizeof(RbacIdentity)) != 0;
 	if (follow || !check->switched)
 	{
-		grants = pin_for_query(hold, &identity);
+		grants = pin_for_query(hold, &asker);
 		if (grants->standing == RBAC_ACTIVE)
 			check->grants = grants;
 		else
@@ -429,4 +427,31 @@ rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo, int arg,
 	PG_FREE_IF_COPY(relation, arg + 1);
 	check->scope = fixed ? scope : NULL;
 	return scope;
+}
+
+/*
+ * rbac_authz_require
+ *		The asker's grants, where they carry a permission for every row of the org.
+ *		Raises 42501 for everybody else; deed says what it is needed for.
+ */
+RbacCheck *
+rbac_authz_require(FmgrInfo *flinfo, const char *permission, const char *deed)
+{
+	RbacCheck  *check = rbac_authz_check(flinfo);
+	char		bytes[RBAC_PERMISSION_MAX + 1];
+	RbacPermission wanted;
+	RbacPermset set = {bytes, 0};
+	const RbacScope *scope = NULL;
+
+	if (rbac_permission_parse(permission, strlen(permission), &wanted) != NULL)
+		elog(ERROR, "invalid permission \"%s\"", permission);
+	rbac_permset_pack(&wanted, 1, bytes);
+	set.size = rbac_permset_packed_size(&wanted, 1);
+	if (check->grants != NULL)
+		scope = rbac_authz_scope(check->grants, &set, "all", 3, true, true, CurrentMemoryContext);
+	if (scope == NULL || !scope->org_wide)
+		rbac_refusal_raise("action", check->grants, permission,
+						   psprintf("permission \"%s\" is needed to %s", permission, deed),
+						   scope != NULL && scope->nreach > 0 ? "It is held, but not in the whole org." : NULL, NULL);
+	return check;
 }

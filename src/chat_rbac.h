@@ -12,7 +12,8 @@
  *	authz.c				the one decision: which grants carry that right
  *	protection.c		a protected table's specification, compiled
  *	grants.c, compile.c	the member's compiled grants, from a cache
- *	identity.c			who asks, read from settings that cannot be forged
+ *	token.c				whom a signed token names
+ *	identity.c			who asks, read from settings
  *	inval.c, catalog.c	when to forget, and how to read our tables
  *	pure.h				permissions, sets, graphs: bytes only
  *
@@ -46,11 +47,15 @@
 /* Grows with every committed, or own, change to the RBAC tables. */
 extern uint64 rbac_inval_generation;
 
-/* Grows with that, and with every change of an identity setting. */
+/* Grows with that, every change of an identity setting, and every end of a transaction. */
 extern uint64 rbac_inval_epoch;
+
+/* Grows with every change to the signing keys. */
+extern uint64 rbac_inval_keys;
 
 extern void rbac_inval_init(void);
 extern void rbac_inval_watch(Oid proxy);
+extern void rbac_inval_watch_keys(Oid keys);
 extern uint64 rbac_inval_accept(void);
 
 /*
@@ -120,6 +125,7 @@ rbac_hash_bytea(const void *data, size_t len)
 
 typedef enum RbacIdentitySource
 {
+	RBAC_BY_TOKEN,				/* chat_rbac.token */
 	RBAC_BY_SETTING,			/* chat_rbac.identity */
 	RBAC_BY_LOGIN				/* the member whose login is the current role */
 } RbacIdentitySource;
@@ -127,8 +133,8 @@ typedef enum RbacIdentitySource
 /* Hashed as bytes: no padding. */
 typedef struct RbacIdentity
 {
-	int64		org;			/* 0 unless by setting */
-	int64		member;			/* 0 unless by setting */
+	int64		org;			/* 0 if by login */
+	int64		member;			/* 0 if by login */
 	Oid			login;			/* InvalidOid unless by login */
 	int32		source;			/* RbacIdentitySource */
 } RbacIdentity;
@@ -145,11 +151,15 @@ typedef struct RbacStamp
 	Oid			role;			/* InvalidOid where a setting says who asks */
 } RbacStamp;
 
-extern bool rbac_identity_by_login;
-
 extern void rbac_identity_init(void);
 extern void rbac_identity_get(RbacIdentity *identity);
+extern const char *rbac_identity_token(void);
+extern bool rbac_identity_by_login(void);
+extern const char *rbac_identity_lifetime(void);
+extern const char *rbac_identity_outlived(void);
+extern void rbac_identity_note_token(int64 org, int64 member);
 extern bool rbac_identity_by_setting(int64 *org, int64 *member);
+extern bool rbac_identity_is_secret(void);
 extern const char *rbac_identity_active_roles(void);
 extern const char *rbac_identity_request_id(void);
 extern const char *rbac_identity_reason(void);
@@ -160,7 +170,7 @@ rbac_stamp_take(RbacStamp *stamp)
 {
 	stamp->statement = GetCurrentStatementStartTimestamp();
 	stamp->epoch = rbac_inval_epoch;
-	stamp->role = rbac_identity_by_login ? GetOuterUserId() : InvalidOid;
+	stamp->role = rbac_identity_by_login() ? GetOuterUserId() : InvalidOid;
 }
 
 static inline bool
@@ -168,8 +178,28 @@ rbac_stamp_holds(const RbacStamp *stamp)
 {
 	return stamp->epoch == rbac_inval_epoch &&
 		stamp->statement == GetCurrentStatementStartTimestamp() &&
-		(!rbac_identity_by_login || stamp->role == GetOuterUserId());
+		(stamp->role == InvalidOid || stamp->role == GetOuterUserId());
 }
+
+/* Who asks, and to what the session is narrowed; texts are good until the next statement. */
+typedef struct RbacAsker
+{
+	RbacIdentity identity;
+	const char *active_roles;
+	const char *token_roles;	/* NULL: no token, or it does not narrow */
+	TimestampTz issued;			/* of a token */
+	TimestampTz expires;
+} RbacAsker;
+
+/* ---- token.c: whom a signed token names ---- */
+
+struct RbacGrants;
+
+extern void rbac_token_init(void);
+extern char *rbac_token_role_list(int nroles, char *const *roles);
+extern void rbac_token_asker(RbacAsker *asker);
+extern void rbac_token_admit(const RbacAsker *asker, const struct RbacGrants *grants);
+extern uint64 rbac_token_verifications(void);
 
 /* ---- grants.c: a member's compiled grants, cached ---- */
 
@@ -209,11 +239,13 @@ typedef struct RbacGrants
 {
 	RbacIdentity identity;
 	char	   *active_roles;	/* the setting that it was made under */
+	char	   *token_roles;	/* and the token's claim; NULL: none */
 	RbacStanding standing;
 	int64		org;
 	int64		member;
 	char	   *org_name;
 	char	   *member_name;
+	TimestampTz tokens_valid_from;	/* DT_NOBEGIN: none were revoked */
 	int			nroles;			/* active roles, by name */
 	char	  **roles;
 	int			nkinds;
@@ -243,7 +275,8 @@ typedef struct RbacCacheStats
 } RbacCacheStats;
 
 extern void rbac_grants_init(void);
-extern RbacGrants *rbac_grants_pin(const RbacIdentity *identity, const char *active_roles);
+extern bool rbac_grants_are_for(const RbacGrants *grants, const RbacAsker *asker);
+extern RbacGrants *rbac_grants_pin(const RbacAsker *asker);
 extern void rbac_grants_unpin(RbacGrants *grants);
 extern void rbac_grants_forget(RbacGrants *grants);
 extern void rbac_grants_stats(RbacCacheStats *stats);
@@ -593,6 +626,7 @@ typedef struct RbacCheck
 
 extern void rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check);
 extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
+extern RbacCheck *rbac_authz_require(FmgrInfo *flinfo, const char *permission, const char *deed);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,
 										 const char *relation, int relation_len,
 										 bool or_all, bool remember, MemoryContext overflow);

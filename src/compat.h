@@ -44,8 +44,10 @@ extern int	no_such_variable
 /* The extra of a setting's check hook: the server frees it. */
 #if PG_VERSION_NUM >= 160000
 #define rbac_guc_malloc(size) guc_malloc(LOG, size)
+#define rbac_guc_free(pointer) guc_free(pointer)
 #else
 #define rbac_guc_malloc(size) malloc(size)
+#define rbac_guc_free(pointer) free(pointer)
 #endif
 
 /* The parts of a qualified name, which is well-formed. */
@@ -65,12 +67,13 @@ extern int	no_such_variable
 	index_beginscan(rel, index, snapshot, nkeys, 0)
 #endif
 
-/* The transaction, as this session counts them. */
+/* The transaction of a process, as it counts them. */
 #if PG_VERSION_NUM >= 170000
-#define rbac_local_transaction() (MyProc->vxid.lxid)
+#define rbac_transaction_of(proc) ((proc)->vxid.lxid)
 #else
-#define rbac_local_transaction() (MyProc->lxid)
+#define rbac_transaction_of(proc) ((proc)->lxid)
 #endif
+#define rbac_local_transaction() rbac_transaction_of(MyProc)
 
 /* Has a role the rights of a table's owner? */
 #if PG_VERSION_NUM >= 160000

@@ -28,6 +28,7 @@ typedef struct RoleNode
 	int64		role_id;
 	char	   *name;
 	RbacPermset permissions;
+	bool		in_token;		/* the token names it, or does not narrow */
 	bool		active;			/* named in active_roles, or none is */
 } RoleNode;
 
@@ -41,14 +42,14 @@ typedef struct GrantRow
 } GrantRow;
 
 static RbacQuery member_by_id = {
-	"SELECT m.org_id, m.member_id, o.name, m.name, m.active"
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from"
 	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
 	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2",
 	2, {INT8OID, INT8OID}, NULL
 };
 
 static RbacQuery member_by_login = {
-	"SELECT m.org_id, m.member_id, o.name, m.name, m.active"
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from"
 	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
 	" WHERE m.login OPERATOR(pg_catalog.=) $1",
 	1, {OIDOID}, NULL
@@ -194,8 +195,10 @@ load_member(RbacGrants *grants, const RbacCatalogScope *scope)
 {
 	Datum		args[2];
 	uint64		rows;
+	int64		valid_from;
+	bool		isnull;
 
-	if (grants->identity.source == RBAC_BY_SETTING)
+	if (grants->identity.source != RBAC_BY_LOGIN)
 	{
 		args[0] = Int64GetDatum(grants->identity.org);
 		args[1] = Int64GetDatum(grants->identity.member);
@@ -216,6 +219,8 @@ load_member(RbacGrants *grants, const RbacCatalogScope *scope)
 	grants->org_name = MemoryContextStrdup(grants->context, rbac_catalog_text(0, 3));
 	grants->member_name = MemoryContextStrdup(grants->context, rbac_catalog_text(0, 4));
 	grants->standing = rbac_catalog_bool(0, 5) ? RBAC_ACTIVE : RBAC_INACTIVE;
+	valid_from = rbac_catalog_int64(0, 6, &isnull);
+	grants->tokens_valid_from = isnull ? DT_NOBEGIN : valid_from;
 	return grants->standing == RBAC_ACTIVE;
 }
 
@@ -309,34 +314,78 @@ load_roles(RbacGrants *grants, const RbacCatalogScope *scope,
 }
 
 /*
- * Mark the roles that chat_rbac.active_roles names.  A name that no grant of
- * the member leads to is an error: the session would do less than it seems to.
+ * Does a list of names, made by narrowing, name this role?  Where the list does
+ * not narrow, it names all.
  */
-static void
-choose_active(const RbacGrants *grants, RoleNode *nodes, int nnodes)
+static bool
+is_named(const RoleNode *node, bool narrows, const List *names)
 {
-	List	   *names = rbac_identity_role_names(grants->active_roles);
-	ListCell   *cell;
+	const ListCell *cell;
 
-	for (int i = 0; i < nnodes; i++)
-		nodes[i].active = (names == NIL);
+	if (!narrows)
+		return true;
+	foreach(cell, names)
+	{
+		if (strcmp(node->name, (const char *) lfirst(cell)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A name that no grant leads to is an error: the session would do less than it seems to. */
+static void
+require_granted(const List *names, const RoleNode *nodes, int nnodes, const bool *granted,
+				const char *where, const char *whose, const char *hint)
+{
+	const ListCell *cell;
+
 	foreach(cell, names)
 	{
 		const char *name = (const char *) lfirst(cell);
-		bool		found = false;
+		int			i = 0;
 
-		for (int i = 0; i < nnodes && !found; i++)
-		{
-			found = strcmp(nodes[i].name, name) == 0;
-			if (found)
-				nodes[i].active = true;
-		}
-		if (!found)
+		while (i < nnodes && !(granted[i] && strcmp(nodes[i].name, name) == 0))
+			i++;
+		if (i == nnodes)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_ROLE_SPECIFICATION),
-					 errmsg("role \"%s\" in \"chat_rbac.active_roles\" is not granted to the current member", name),
-					 errhint("Name granted roles or roles that they inherit, or RESET chat_rbac.active_roles.")));
+					 errmsg("role \"%s\" in %s is not granted to %s", name, where, whose),
+					 errhint("%s", hint)));
 	}
+}
+
+/*
+ * Mark the roles that the token names, and those that chat_rbac.active_roles
+ * does, which may name roles only within the token's.
+ */
+static void
+choose_active(const RbacGrants *grants, const GrantRow *rows, int nrows,
+			  RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges)
+{
+	bool		by_token = grants->token_roles != NULL;
+	List	   *in_token = by_token ? rbac_identity_role_names(grants->token_roles) : NIL;
+	List	   *active = rbac_identity_role_names(grants->active_roles);
+	bool	   *granted = palloc0(Max(nnodes, 1));
+	bool	   *within = palloc0(Max(nnodes, 1));
+
+	for (int i = 0; i < nrows; i++)
+	{
+		int			role = find_node(nodes, nnodes, rows[i].role_id);
+
+		if (role >= 0)
+			rbac_closure_mark(edges, nedges, role, nnodes, granted);
+	}
+	for (int i = 0; i < nnodes; i++)
+	{
+		nodes[i].in_token = is_named(&nodes[i], by_token, in_token);
+		nodes[i].active = is_named(&nodes[i], active != NIL, active);
+		if (granted[i] && nodes[i].in_token)
+			rbac_closure_mark(edges, nedges, i, nnodes, within);
+	}
+	require_granted(in_token, nodes, nnodes, granted, "the token", "its member",
+					"Issue a token that names granted roles, or roles that they inherit.");
+	require_granted(active, nodes, nnodes, within, "\"chat_rbac.active_roles\"", "the current member",
+					"Name granted roles or roles that they inherit, or RESET chat_rbac.active_roles.");
 }
 
 /* The reach of a place, made if there is none yet.  reach has room for it. */
@@ -359,18 +408,30 @@ reach_at(RbacGrants *grants, bool org_wide, int64 unit_id)
 
 /*
  * Add to marked the roles that a grant of the given role makes active: all of
- * its closure, or the closures of those parts of it that active_roles names.
+ * its closure, or the closures of those parts of it that the token names, and of
+ * these, those that active_roles names.  Add to named the names that stand for
+ * them: what narrows last, or the granted role.
  */
 static void
-mark_granted(const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges,
-			 int role, bool *closure, bool *marked)
+mark_granted(const RbacGrants *grants, const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges,
+			 int role, bool *closure, bool *within, bool *marked, bool *named)
 {
 	memset(closure, 0, nnodes);
+	memset(within, 0, nnodes);
 	rbac_closure_mark(edges, nedges, role, nnodes, closure);
 	for (int i = 0; i < nnodes; i++)
 	{
-		if (closure[i] && nodes[i].active)
-			rbac_closure_mark(edges, nedges, i, nnodes, marked);
+		if (closure[i] && nodes[i].in_token)
+			rbac_closure_mark(edges, nedges, i, nnodes, within);
+	}
+	for (int i = 0; i < nnodes; i++)
+	{
+		if (!within[i] || !nodes[i].active)
+			continue;
+		rbac_closure_mark(edges, nedges, i, nnodes, marked);
+		if (grants->active_roles[0] != '\0' ||
+			(grants->token_roles != NULL ? closure[i] && nodes[i].in_token : i == role))
+			named[i] = true;
 	}
 }
 
@@ -386,6 +447,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 			  const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges)
 {
 	bool	   *closure = palloc0(Max(nnodes, 1));
+	bool	   *within = palloc0(Max(nnodes, 1));
 	bool	   *marked = palloc0(Max(nnodes, 1));
 	bool	   *named = palloc0(Max(nnodes, 1));
 
@@ -409,17 +471,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 			if (role < 0 || !rows[i].valid_now ||
 				rows[i].org_wide != reach->org_wide || rows[i].unit_id != reach->unit_id)
 				continue;
-			mark_granted(nodes, nnodes, edges, nedges, role, closure, marked);
-			for (int n = 0; n < nnodes; n++)
-			{
-				/*
-				 * by default the granted roles are active, else the named
-				 * ones
-				 */
-				if (closure[n] && nodes[n].active &&
-					(n == role || grants->active_roles[0] != '\0'))
-					named[n] = true;
-			}
+			mark_granted(grants, nodes, nnodes, edges, nedges, role, closure, within, marked, named);
 		}
 		reach->permissions = union_permissions(grants->context, nodes, nnodes, marked);
 	}
@@ -507,7 +559,7 @@ rbac_compile_grants(RbacGrants *grants)
 		GrantRow   *rows = load_grant_rows(grants, &scope, &nrows);
 		RoleNode   *nodes = load_roles(grants, &scope, rows, nrows, &nnodes, &edges, &nedges);
 
-		choose_active(grants, nodes, nnodes);
+		choose_active(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
 	}

@@ -79,7 +79,7 @@ rbac_grants_unpin(RbacGrants *grants)
  * is published, so that an error frees it.
  */
 static RbacGrants *
-build_grants(const RbacIdentity *identity, const char *active_roles)
+build_grants(const RbacAsker *asker)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "chat_rbac grants",
@@ -87,30 +87,42 @@ build_grants(const RbacIdentity *identity, const char *active_roles)
 	RbacGrants *grants = MemoryContextAllocZero(context, sizeof(RbacGrants));
 
 	grants->context = context;
-	grants->identity = *identity;
-	grants->active_roles = MemoryContextStrdup(context, active_roles);
+	grants->identity = asker->identity;
+	grants->active_roles = MemoryContextStrdup(context, asker->active_roles);
+	if (asker->token_roles != NULL)
+		grants->token_roles = MemoryContextStrdup(context, asker->token_roles);
 	grants->standing = RBAC_NOBODY;
 	grants->generation = rbac_inval_accept();
 	grants->made_at = rbac_now();
 	grants->valid_until = DT_NOEND;
 	rbac_compile_grants(grants);
-	if (identity->source == RBAC_BY_SETTING && grants->standing != RBAC_ACTIVE)
+	if (asker->identity.source == RBAC_BY_SETTING && grants->standing != RBAC_ACTIVE)
 		rbac_refusal_log("identity", NULL, NULL,
-						 psprintf("\"" INT64_FORMAT "/" INT64_FORMAT "\" is no active member", identity->org, identity->member));
+						 psprintf("\"" INT64_FORMAT "/" INT64_FORMAT "\" is no active member", asker->identity.org, asker->identity.member));
 	stats.builds++;
 	return grants;
 }
 
 /* ---- the cache ---- */
 
+/* Were grants made for this asker, under the same narrowing? */
+bool
+rbac_grants_are_for(const RbacGrants *grants, const RbacAsker *asker)
+{
+	return memcmp(&grants->identity, &asker->identity, sizeof(RbacIdentity)) == 0 &&
+		strcmp(grants->active_roles, asker->active_roles) == 0 &&
+		(grants->token_roles == NULL) == (asker->token_roles == NULL) &&
+		(grants->token_roles == NULL || strcmp(grants->token_roles, asker->token_roles) == 0);
+}
+
 static bool
-still_good(const RbacGrants *grants, const char *active_roles, uint64 generation)
+still_good(const RbacGrants *grants, const RbacAsker *asker, uint64 generation)
 {
 	TimestampTz now = rbac_now();
 
 	return grants->generation == generation &&
 		now >= grants->made_at && now < grants->valid_until &&
-		strcmp(grants->active_roles, active_roles) == 0;
+		rbac_grants_are_for(grants, asker);
 }
 
 static void
@@ -151,29 +163,29 @@ publish(RbacGrants *grants)
 
 /*
  * rbac_grants_pin
- *		The answer sheet of an identity under a choice of active roles, as fresh
- *		as this statement must see it.  The caller unpins it.  May throw: the
- *		extension is not usable, or active_roles names a role not granted.
+ *		The answer sheet of who asks, as fresh as this statement must see it.
+ *		The caller unpins it.  May throw: the extension is not usable, the token
+ *		has been revoked, or a role is named that is not granted.
  */
 RbacGrants *
-rbac_grants_pin(const RbacIdentity *identity, const char *active_roles)
+rbac_grants_pin(const RbacAsker *asker)
 {
 	uint64		generation = rbac_inval_accept();
 	RbacGrants *grants = newest;
 
-	if (grants == NULL || memcmp(&grants->identity, identity, sizeof(RbacIdentity)) != 0)
+	if (grants == NULL || memcmp(&grants->identity, &asker->identity, sizeof(RbacIdentity)) != 0)
 	{
-		CacheSlot  *slot = cache ? hash_search(cache, identity, HASH_FIND, NULL) : NULL;
+		CacheSlot  *slot = cache ? hash_search(cache, &asker->identity, HASH_FIND, NULL) : NULL;
 
 		grants = slot ? slot->grants : NULL;
 	}
-	if (grants != NULL && still_good(grants, active_roles, generation))
+	if (grants != NULL && still_good(grants, asker, generation))
 		stats.hits++;
 	else
 	{
 		if (grants != NULL)
 			rbac_grants_forget(grants);
-		grants = build_grants(identity, active_roles);
+		grants = build_grants(asker);
 		publish(grants);
 	}
 	if (grants != newest)
@@ -181,6 +193,7 @@ rbac_grants_pin(const RbacIdentity *identity, const char *active_roles)
 		dlist_move_head(&lru_list, &grants->lru);
 		newest = grants;
 	}
+	rbac_token_admit(asker, grants);
 	grants->pins++;
 	return grants;
 }

@@ -25,9 +25,11 @@
 
 uint64		rbac_inval_generation = 1;
 uint64		rbac_inval_epoch = 1;
+uint64		rbac_inval_keys = 1;
 
-/* The table to watch; InvalidOid while unknown, and then any message counts. */
+/* The tables to watch; InvalidOid while unknown, and then any message counts. */
 static Oid	proxy_oid = InvalidOid;
+static Oid	keys_oid = InvalidOid;
 
 PG_FUNCTION_INFO_V1(chat_rbac_invalidate);
 
@@ -40,6 +42,12 @@ note_relcache_inval(Datum arg, Oid relid)
 		rbac_inval_generation++;
 		rbac_inval_epoch++;
 		proxy_oid = InvalidOid; /* it may have been dropped: look again */
+	}
+	if (relid == InvalidOid || relid == keys_oid || keys_oid == InvalidOid)
+	{
+		rbac_inval_keys++;
+		rbac_inval_epoch++;
+		keys_oid = InvalidOid;
 	}
 }
 
@@ -54,6 +62,13 @@ void
 rbac_inval_watch(Oid proxy)
 {
 	proxy_oid = proxy;
+}
+
+/* The same of the table of signing keys, whose changes concern tokens and no grants. */
+void
+rbac_inval_watch_keys(Oid keys)
+{
+	keys_oid = keys;
 }
 
 /*
@@ -110,7 +125,10 @@ chat_rbac_invalidate(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"chat_rbac.cache_proxy\" does not exist"),
 				 errhint("The extension is damaged: drop and create it again, or restore the table.")));
-	CacheInvalidateRelcacheByRelid(proxy);
+	if (strcmp(RelationGetRelationName(((TriggerData *) fcinfo->context)->tg_relation), "signing_key") == 0)
+		CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	else
+		CacheInvalidateRelcacheByRelid(proxy);
 	note_specification((TriggerData *) fcinfo->context);
 	return PointerGetDatum(NULL);
 }

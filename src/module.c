@@ -21,6 +21,7 @@ void
 _PG_init(void)
 {
 	rbac_identity_init();
+	rbac_token_init();
 	rbac_grants_init();
 	rbac_inval_init();
 	rbac_protection_init();

@@ -12,6 +12,9 @@
  * who must not) are seen when they are reported, and not if they are caught
  * before.
  *
+ * A statement that holds the session's token is left out of all that is logged of
+ * it, by whomever.
+ *
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
@@ -123,6 +126,8 @@ log_error(ErrorData *error)
 		write_line(json.data);
 		pfree(json.data);
 	}
+	if (rbac_identity_is_secret())
+		error->hide_stmt = true;
 	if (next_hook != NULL)
 		next_hook(error);
 }

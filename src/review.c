@@ -49,28 +49,45 @@ chat_rbac_current_roles(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(names_array(check->grants->roles, check->grants->nroles));
 }
 
+/* What says who asks: a setting, or a login where none counts. */
+static char *
+source_text(const RbacIdentity *identity)
+{
+	const char *outlived = rbac_identity_outlived();
+	const char *login;
+
+	if (identity->source == RBAC_BY_TOKEN)
+		return "chat_rbac.token";
+	if (identity->source == RBAC_BY_SETTING)
+		return "chat_rbac.identity";
+	login = GetUserNameFromId(identity->login, true);
+	login = login != NULL ? quote_identifier(login) : "(dropped)";
+	return outlived != NULL ? psprintf("login %s; %s is of an earlier transaction", login, outlived)
+		: psprintf("login %s", login);
+}
+
 /*
- * chat_rbac.whoami() -> (org_id, org, member_id, member, roles, source, status)
+ * chat_rbac.whoami() -> (org_id, org, member_id, member, roles, source, status, lifetime, expires)
  *		Always one row.  source: which setting, or whose login, tells; status:
- *		"active", "inactive", or "nobody" where there is no such member.
+ *		"active", "inactive", or "nobody" where there is no such member;
+ *		lifetime: chat_rbac.identity_lifetime; expires: when a token does.
  */
 Datum
 chat_rbac_whoami(PG_FUNCTION_ARGS)
 {
 	static const char *const standings[] = {"nobody", "inactive", "active"};
 	TupleDesc	desc = result_row(fcinfo);
-	RbacIdentity identity;
-	char	   *login;
+	RbacAsker	asker;
 	RbacGrants *grants;
-	Datum		values[7] = {0};
-	bool		nulls[7];
+	Datum		values[9] = {0};
+	bool		nulls[9];
 	HeapTuple	row;
 
-	rbac_identity_get(&identity);
-	login = identity.source == RBAC_BY_LOGIN ? GetUserNameFromId(identity.login, true) : NULL;
-	grants = rbac_grants_pin(&identity, rbac_identity_active_roles());
+	rbac_token_asker(&asker);
+	grants = rbac_grants_pin(&asker);
 	memset(nulls, grants->standing == RBAC_NOBODY, sizeof(nulls));
-	nulls[5] = nulls[6] = false;
+	nulls[5] = nulls[6] = nulls[7] = false;
+	nulls[8] = asker.identity.source != RBAC_BY_TOKEN;
 	if (grants->standing != RBAC_NOBODY)
 	{
 		values[0] = Int64GetDatum(grants->org);
@@ -79,11 +96,10 @@ chat_rbac_whoami(PG_FUNCTION_ARGS)
 		values[3] = CStringGetTextDatum(grants->member_name);
 		values[4] = names_array(grants->roles, grants->nroles);
 	}
-	if (identity.source == RBAC_BY_SETTING)
-		values[5] = CStringGetTextDatum("chat_rbac.identity");
-	else
-		values[5] = CStringGetTextDatum(psprintf("login %s", quote_identifier(login ? login : "(dropped)")));
+	values[5] = CStringGetTextDatum(source_text(&asker.identity));
 	values[6] = CStringGetTextDatum(standings[grants->standing]);
+	values[7] = CStringGetTextDatum(rbac_identity_lifetime());
+	values[8] = TimestampTzGetDatum(asker.expires);
 	rbac_grants_unpin(grants);
 
 	row = heap_form_tuple(desc, values, nulls);
@@ -91,18 +107,19 @@ chat_rbac_whoami(PG_FUNCTION_ARGS)
 }
 
 /*
- * chat_rbac.cache_stats() -> (entries, bytes, hits, builds, evictions, generation)
+ * chat_rbac.cache_stats() -> (entries, bytes, hits, builds, evictions, generation, verifications)
  *		This session's cache of compiled grants: how many identities and bytes
  *		it holds; how often an answer was found, made, or pushed out; and how
- *		many invalidations it has seen, plus one.
+ *		many invalidations it has seen, plus one; and how many signatures of
+ *		tokens it has checked.
  */
 Datum
 chat_rbac_cache_stats(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc = result_row(fcinfo);
 	RbacCacheStats stats;
-	Datum		values[6];
-	bool		nulls[6] = {0};
+	Datum		values[7];
+	bool		nulls[7] = {0};
 
 	rbac_grants_stats(&stats);
 	values[0] = Int64GetDatum(stats.entries);
@@ -111,5 +128,6 @@ chat_rbac_cache_stats(PG_FUNCTION_ARGS)
 	values[3] = Int64GetDatum(stats.builds);
 	values[4] = Int64GetDatum(stats.evictions);
 	values[5] = Int64GetDatum((int64) rbac_inval_generation);
+	values[6] = Int64GetDatum((int64) rbac_token_verifications());
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }

@@ -137,25 +137,9 @@ chat_rbac_audit_contents(PG_FUNCTION_ARGS)
 static bool
 bounded_by_org(FunctionCallInfo fcinfo, Oid trail, const char *permission, const char *deed, Datum *org)
 {
-	char		bytes[RBAC_PERMISSION_MAX + 1];
-	RbacPermission wanted;
-	RbacPermset set = {bytes, 0};
-	const RbacScope *scope = NULL;
-	RbacCheck  *check;
-
 	if (has_bypassrls_privilege(GetUserId()) || rbac_is_owner(trail, GetUserId()))
 		return false;
-	check = rbac_authz_check(fcinfo->flinfo);
-	rbac_permission_from_text(permission, strlen(permission), &wanted);
-	rbac_permset_pack(&wanted, 1, bytes);
-	set.size = rbac_permset_packed_size(&wanted, 1);
-	if (check->grants != NULL)
-		scope = rbac_authz_scope(check->grants, &set, NULL, 0, false, true, CurrentMemoryContext);
-	if (scope == NULL || !scope->org_wide)
-		rbac_refusal_raise("action", check->grants, permission,
-						   psprintf("permission \"%s\" is needed to %s", permission, deed),
-						   scope != NULL && scope->nreach > 0 ? "It is held, but not in the whole org." : NULL, NULL);
-	*org = Int64GetDatum(check->grants->org);
+	*org = Int64GetDatum(rbac_authz_require(fcinfo->flinfo, permission, deed)->grants->org);
 	return true;
 }
 

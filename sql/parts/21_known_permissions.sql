@@ -82,6 +82,8 @@ FROM (VALUES
 	('integration.view',			'See channels and integrations'),
 	('integration.manage',			'Connect and disconnect channels and integrations'),
 	('integration.rotate_key',		'See and rotate keys of integrations'),
+	('token.issue',					'Issue tokens: whoever may can be any member of the org'),
+	('token.manage',				'Keep the keys that tokens are signed with'),
 	('billing.view',				'See plan, usage and invoices'),
 	('billing.manage',				'Change plan and payment')
 ) AS v (name, description);

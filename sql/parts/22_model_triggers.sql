@@ -129,6 +129,29 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_protection_owner() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.check_protection_owner() IS 'Trigger: only the owner of a table may write its specification, and, but for superusers, only as protect() would (SQLSTATE 42501): link tables are read on the owner''s behalf.';
 
+CREATE FUNCTION chat_rbac.signing_key_problem(algorithm text, material bytea) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+AS 'MODULE_PATHNAME', 'chat_rbac_signing_key_problem';
+COMMENT ON FUNCTION chat_rbac.signing_key_problem(text, bytea) IS 'What is wrong with a secret or a public key (PEM) for an algorithm; NULL: nothing.';
+
+CREATE FUNCTION chat_rbac.check_signing_key() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	problem text := chat_rbac.signing_key_problem(NEW.algorithm, coalesce(NEW.secret, convert_to(NEW.public_key, 'UTF8')));
+BEGIN
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION 'signing key "%" cannot be used: %', NEW.kid, problem USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.check_signing_key() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.check_signing_key() IS 'Trigger: a key must be one that tokens can be verified with (SQLSTATE 22023).';
+
+CREATE TRIGGER check_key BEFORE INSERT OR UPDATE OF algorithm, secret, public_key ON chat_rbac.signing_key
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_signing_key();
 CREATE TRIGGER default_key BEFORE INSERT OR UPDATE ON chat_rbac.unit
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.unit_default_key();
 CREATE TRIGGER refuse_cycle AFTER INSERT OR UPDATE OF org_id, unit_id, parent_id ON chat_rbac.unit
@@ -147,7 +170,7 @@ DO $$
 DECLARE
 	tab text;
 BEGIN
-	FOREACH tab IN ARRAY ARRAY['org', 'unit', 'member', 'role', 'role_inherit', 'role_grant', 'protection'] LOOP
+	FOREACH tab IN ARRAY ARRAY['org', 'unit', 'member', 'role', 'role_inherit', 'role_grant', 'signing_key', 'protection'] LOOP
 		EXECUTE format('CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE ON chat_rbac.%I'
 					   ' FOR EACH ROW EXECUTE FUNCTION chat_rbac.invalidate()', tab);
 		EXECUTE format('CREATE TRIGGER invalidate_truncate AFTER TRUNCATE ON chat_rbac.%I'

@@ -19,15 +19,15 @@ COMMENT ON FUNCTION chat_rbac.current_roles() IS 'Names of the roles that are gr
 
 CREATE FUNCTION chat_rbac.whoami(
 	OUT org_id bigint, OUT org text, OUT member_id bigint, OUT member text,
-	OUT roles text[], OUT source text, OUT status text)
+	OUT roles text[], OUT source text, OUT status text, OUT lifetime text, OUT expires timestamptz)
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10
 AS 'MODULE_PATHNAME', 'chat_rbac_whoami';
-COMMENT ON FUNCTION chat_rbac.whoami() IS 'Who the session is, in one row: source is the setting or login that says so, status is active, inactive, or nobody.';
+COMMENT ON FUNCTION chat_rbac.whoami() IS 'Who the session is, in one row: source is the setting or login that says so, status is active, inactive, or nobody, lifetime is chat_rbac.identity_lifetime, expires is when a token does. SQLSTATE 28000 if the token that is set is not valid.';
 
 CREATE FUNCTION chat_rbac.cache_stats(
 	OUT entries bigint, OUT bytes bigint, OUT hits bigint, OUT builds bigint,
-	OUT evictions bigint, OUT generation bigint)
+	OUT evictions bigint, OUT generation bigint, OUT verifications bigint)
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 10
 AS 'MODULE_PATHNAME', 'chat_rbac_cache_stats';
 REVOKE ALL ON FUNCTION chat_rbac.cache_stats() FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.cache_stats() IS 'This session''s cache of compiled grants: identities and bytes held; answers found, made, pushed out; invalidations seen, plus one.';
+COMMENT ON FUNCTION chat_rbac.cache_stats() IS 'This session''s cache of compiled grants: identities and bytes held; answers found, made, pushed out; invalidations seen, plus one; signatures of tokens checked.';

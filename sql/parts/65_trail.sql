@@ -320,7 +320,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	plain text := CASE operation WHEN 'insert' THEN 'created' WHEN 'update' THEN 'changed' WHEN 'move_in' THEN 'changed' WHEN 'delete' THEN 'deleted'
-		WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' WHEN 'detach' THEN 'detached' ELSE operation END;
+		WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' WHEN 'detach' THEN 'detached'
+		WHEN 'issue' THEN 'issued a token for' ELSE operation END;
 	verbs text[] := '{}';
 	verb text;
 	action text;
@@ -330,7 +331,7 @@ BEGIN
 		/* a look, whatever it was that allowed it */
 		verb := split_part(split_part(actions[1], '.', 2), '@', 1);
 		RETURN CASE WHEN verb = 'supervise' OR verb ~ '^view' THEN chat_rbac.past_tense(verb) ELSE format('viewed (with %s)', actions[1]) END;
-	ELSIF operation NOT IN ('truncate', 'redact', 'detach') THEN
+	ELSIF operation NOT IN ('truncate', 'redact', 'detach', 'issue') THEN
 		FOREACH action IN ARRAY actions LOOP
 			action := split_part(action, '@', 1);
 			verb := CASE
