@@ -31,6 +31,7 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
+#include "jose.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
@@ -120,6 +121,36 @@ rbac_hash_bytea(const void *data, size_t len)
 {
 	return (bytea *) cstring_to_text_with_len(data, (int) len);
 }
+
+/* ---- jose.c: signatures of tokens; see jose.h ---- */
+
+/* ---- claims.c: what a token says ---- */
+
+typedef struct RbacJwtHeader
+{
+	char	   *alg;
+	char	   *kid;			/* NULL: none */
+} RbacJwtHeader;
+
+typedef struct RbacClaims
+{
+	int64		org;
+	char	   *subject;		/* not empty */
+	char	   *issuer;			/* NULL: none */
+	int			naudience;		/* 0: none */
+	char	  **audience;
+	TimestampTz expires;
+	bool		has_not_before;
+	TimestampTz not_before;
+	bool		has_issued;
+	TimestampTz issued;
+	bool		has_roles;
+	int			nroles;
+	char	  **roles;
+} RbacClaims;
+
+extern const char *rbac_claims_header(const char *json, size_t len, RbacJwtHeader *out);
+extern const char *rbac_claims_read(const char *json, size_t len, RbacClaims *out);
 
 /* ---- identity.c: who is asking ---- */
 

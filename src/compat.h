@@ -82,4 +82,13 @@ extern int	no_such_variable
 #define rbac_is_owner(relid, role) pg_class_ownercheck(relid, role)
 #endif
 
+/* A lexer of JSON in UTF-8 that leaves escapes as they are; include common/jsonapi.h. */
+#if PG_VERSION_NUM >= 170000
+#define rbac_json_lexer(json, len) \
+	makeJsonLexContextCstringLen(NULL, unconstify(char *, json), len, PG_UTF8, false)
+#else
+#define rbac_json_lexer(json, len) \
+	makeJsonLexContextCstringLen(unconstify(char *, json), (int) (len), PG_UTF8, false)
+#endif
+
 #endif							/* CHAT_RBAC_COMPAT_H */

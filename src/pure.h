@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * src/pure.h
- *	  The pure layer: permissions, sets of them, role graphs and hash trees as
- *	  plain bytes.
+ *	  The pure layer: permissions, sets of them, role graphs, hash trees and
+ *	  the parts of tokens as plain bytes.
  *
  * Nothing here knows PostgreSQL: no palloc, no ereport, no settings, no
  * catalog.  Callers own all memory and report all errors, so the same files
@@ -145,5 +145,28 @@ extern void rbac_merkle_hash(const RbacHash *hash, RbacHashKind kind, const Rbac
 extern void rbac_merkle_root(const RbacHash *hash, const uint8_t *leaves, size_t nleaves, uint8_t *out);
 extern int	rbac_merkle_path(const RbacHash *hash, const uint8_t *leaves, size_t nleaves, size_t leaf,
 							 uint8_t *out);
+
+/* ---- jwt.c: the parts of a signed token ---- */
+
+#define RBAC_TOKEN_BYTES	16384	/* a longer one is none */
+
+/*
+ * Views into a token, header.payload.signature; each is base64url.  What is
+ * signed begins where the header does.
+ */
+typedef struct RbacJwt
+{
+	const char *header;
+	size_t		header_len;
+	const char *payload;
+	size_t		payload_len;
+	const char *signature;
+	size_t		signature_len;
+	size_t		signed_len;
+} RbacJwt;
+
+extern bool rbac_jwt_split(const char *token, size_t len, RbacJwt *out);
+extern bool rbac_base64url_decode(const char *in, size_t len, char *out, size_t *out_len);
+extern size_t rbac_base64url_encode(const char *in, size_t len, char *out);
 
 #endif							/* CHAT_RBAC_PURE_H */
