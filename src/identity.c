@@ -35,7 +35,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-#define TRANSACTION_MARK '\x1f'	/* between a value and its transaction */
+#define TRANSACTION_MARK '\x1f' /* between a value and its transaction */
 
 typedef enum Lifetime
 {
@@ -64,7 +64,7 @@ typedef struct Setting
 								 * we were loaded */
 	int64		org;			/* of an identity */
 	int64		member;
-	char		text[FLEXIBLE_ARRAY_MEMBER];	/* without the transaction */
+	char text[	FLEXIBLE_ARRAY_MEMBER]; /* without the transaction */
 } Setting;
 
 static char *token_value = NULL;
@@ -209,9 +209,9 @@ token_is_in(const char *text)
 {
 	RbacJwt		parts;
 
-	return text != NULL && token != NULL && token->given &&
-		rbac_jwt_split(token->text, strlen(token->text), &parts) &&
-		strstr(text, token->text) != NULL;
+	return text !=NULL && token != NULL && token->given &&
+				rbac_jwt_split(token->text, strlen(token->text), &parts) &&
+				strstr(text, token->text) != NULL;
 }
 
 /* pg_stat_activity shows a session's last statement to all sessions of its role. */
@@ -282,7 +282,7 @@ check_identity(char **newval, void **extra, GucSource source)
 
 		if (slash == NULL ||
 			!parse_id(setting->text, slash, &setting->org) ||
-			!parse_id(slash + 1, setting->text + strlen(setting->text), &setting->member))
+			!parse_id(slash + 1, setting->text +strlen(setting->text), &setting->member))
 		{
 			GUC_check_errdetail("An identity is the id of an org and the id of a member in it, as in \"12/345\".");
 			rbac_guc_free(setting);

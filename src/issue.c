@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -72,6 +73,21 @@ append_string(StringInfo json, const char *name, const char *value)
 	escape_json(json, value);
 }
 
+static void
+append_roles(StringInfo json, const Draft *draft)
+{
+	if (!draft->has_roles)
+		return;
+	appendStringInfoString(json, ",\"roles\":[");
+	for (int i = 0; i < draft->nroles; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(json, ',');
+		escape_json(json, draft->roles[i]);
+	}
+	appendStringInfoChar(json, ']');
+}
+
 /* Seconds since 1970, with as much of the microseconds as there is. */
 static void
 append_time(StringInfo json, const char *name, TimestampTz at)
@@ -123,17 +139,7 @@ sign(const Draft *draft)
 	append_time(&json, "exp", draft->expires);
 	append_string(&json, "iss", draft->issuer);
 	append_string(&json, "aud", draft->audience);
-	if (draft->has_roles)
-	{
-		appendStringInfoString(&json, ",\"roles\":[");
-		for (int i = 0; i < draft->nroles; i++)
-		{
-			if (i > 0)
-				appendStringInfoChar(&json, ',');
-			escape_json(&json, draft->roles[i]);
-		}
-		appendStringInfoChar(&json, ']');
-	}
+	append_roles(&json, draft);
 	appendStringInfoChar(&json, '}');
 	append_json(&token, &json);
 
@@ -252,13 +258,16 @@ static void
 record_issue(const RbacGrants *grants, const Draft *draft)
 {
 	Datum		action = CStringGetTextDatum("token.issue");
+	char		expires[MAXDATELEN + 1];
 	StringInfoData json;
 	RbacEvent	event = {.operation = "issue"};
 
+	JsonEncodeDateTime(expires, TimestampTzGetDatum(draft->expires), TIMESTAMPTZOID, NULL);
 	initStringInfo(&json);
 	appendStringInfoString(&json, "{\"kid\":");
 	escape_json(&json, draft->kid);
-	append_string(&json, "expires", timestamptz_to_str(draft->expires));
+	append_string(&json, "expires", expires);
+	append_roles(&json, draft);
 	appendStringInfoChar(&json, '}');
 
 	event.actions = PointerGetDatum(construct_array(&action, 1, TEXTOID, -1, false, TYPALIGN_INT));

@@ -58,8 +58,8 @@ typedef struct Memo
 {
 	char	   *token;
 	RbacClaims	claims;
-	char	   *roles;			/* as chat_rbac.active_roles has them; NULL: no
-								 * claim */
+	char	   *roles;			/* as chat_rbac.active_roles has them; NULL:
+								 * no claim */
 	bool		by_member_id;
 	TimestampTz from;			/* the key's */
 	TimestampTz until;
@@ -109,14 +109,20 @@ static RbacQuery member_by_subject = {
 
 /* One message for every cause: what is wrong is not for a forger to know. */
 static RBAC_NORETURN void
-refuse(const char *cause)
+refuse_of(const RbacGrants *grants, const char *cause)
 {
-	rbac_refusal_log("identity", NULL, NULL, psprintf("token: %s", cause));
+	rbac_refusal_log("identity", grants, NULL, psprintf("token: %s", cause));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("chat_rbac.token is not valid"),
 			 errhint("Sign in again, or RESET chat_rbac.token. The server log says why."),
 			 errhidestmt(true), errhidecontext(true)));
+}
+
+static RBAC_NORETURN void
+refuse(const char *cause)
+{
+	refuse_of(NULL, cause);
 }
 
 /* ---- keys ---- */
@@ -544,9 +550,9 @@ rbac_token_admit(const RbacAsker *asker, const RbacGrants *grants)
 	if (grants->standing == RBAC_NOBODY)
 		refuse("no member with that subject");
 	if (grants->standing == RBAC_INACTIVE)
-		refuse("member is not active");
+		refuse_of(grants, "member is not active");
 	if (asker->issued < grants->tokens_valid_from)
-		refuse("revoked");
+		refuse_of(grants, "revoked");
 }
 
 uint64
