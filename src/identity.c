@@ -143,21 +143,6 @@ take_transaction(char *value)
 	return result;
 }
 
-static bool
-replace_value(char **value, const Setting *setting)
-{
-	size_t		size = strlen(setting->text) + 48;
-	char	   *marked = rbac_guc_malloc(size);
-
-	if (marked == NULL)
-		return false;
-	snprintf(marked, size, "%s%c%u.%lld", setting->text, TRANSACTION_MARK,
-			 (unsigned int) setting->set_in.id, (long long) setting->set_in.begun);
-	rbac_guc_free(*value);
-	*value = marked;
-	return true;
-}
-
 /* What a check hook hands to its assign hook; NULL if there is no memory. */
 static Setting *
 new_setting(const char *value, GucSource source)
@@ -179,19 +164,23 @@ new_setting(const char *value, GucSource source)
 	return setting;
 }
 
-/* The same for a setting that says who asks, whose value tells its transaction to workers. */
-static Setting *
-new_marked_setting(char **value, GucSource source)
+/* Let a value that says who asks tell its transaction to parallel workers; false if there is no memory. */
+static bool
+mark_value(char **value, GucSource source, const Setting *setting)
 {
-	Setting    *setting = new_setting(*value, source);
+	size_t		size = strlen(setting->text) + 48;
+	char	   *marked;
 
-	if (setting != NULL && setting->given && source == PGC_S_SESSION && !InitializingParallelWorker &&
-		!replace_value(value, setting))
-	{
-		rbac_guc_free(setting);
-		return NULL;
-	}
-	return setting;
+	if (!setting->given || source != PGC_S_SESSION || InitializingParallelWorker)
+		return true;
+	marked = rbac_guc_malloc(size);
+	if (marked == NULL)
+		return false;
+	snprintf(marked, size, "%s%c%u.%lld", setting->text, TRANSACTION_MARK,
+			 (unsigned int) setting->set_in.id, (long long) setting->set_in.begun);
+	rbac_guc_free(*value);
+	*value = marked;
+	return true;
 }
 
 /* ---- chat_rbac.token ---- */
@@ -200,7 +189,12 @@ new_marked_setting(char **value, GucSource source)
 static bool
 check_token(char **newval, void **extra, GucSource source)
 {
-	return (*extra = new_marked_setting(newval, source)) != NULL;
+	Setting    *setting = new_setting(*newval, source);
+
+	if (setting == NULL || !mark_value(newval, source, setting))
+		return false;
+	*extra = setting;
+	return true;
 }
 
 /* Is the token in a text?  Only what has the form of one: nothing else is kept out of sight. */
@@ -225,10 +219,14 @@ assign_token(const char *newval, void *extra)
 		pgstat_report_activity(STATE_RUNNING, "(a statement with chat_rbac.token, not shown)");
 }
 
+/*
+ * Nobody can read it back.  GUC_SUPERUSER_ONLY would do that too, but make
+ * set_config(), which returns the value, an error.
+ */
 static const char *
 show_token(void)
 {
-	return token->text;
+	return token->given ? "(hidden)" : "";
 }
 
 /* Should the running statement be kept out of the log? */
@@ -272,7 +270,7 @@ parse_id(const char *at, const char *stop, int64 *id)
 static bool
 check_identity(char **newval, void **extra, GucSource source)
 {
-	Setting    *setting = new_marked_setting(newval, source);
+	Setting    *setting = new_setting(*newval, source);
 
 	if (setting == NULL)
 		return false;
@@ -289,6 +287,8 @@ check_identity(char **newval, void **extra, GucSource source)
 			return false;
 		}
 	}
+	if (!mark_value(newval, source, setting))
+		return false;
 	*extra = setting;
 	return true;
 }
@@ -508,7 +508,7 @@ rbac_identity_init(void)
 							   "Who asks, as a signed JSON Web Token; empty for none.",
 							   "Anybody may set it: it is worth what its signature is.",
 							   &token_value, "", PGC_USERSET,
-							   GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							   check_token, assign_token, show_token);
 	DefineCustomStringVariable("chat_rbac.identity",
 							   "Who asks, as \"org_id/member_id\"; empty for the member whose login is the current role.",

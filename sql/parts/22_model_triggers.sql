@@ -139,8 +139,15 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	problem text := chat_rbac.signing_key_problem(NEW.algorithm, coalesce(NEW.secret, convert_to(NEW.public_key, 'UTF8')));
+	problem text;
 BEGIN
+	/* here and not by a constraint alone, whose error would show the secret */
+	problem := CASE
+		WHEN NEW.kid IS NULL OR octet_length(NEW.kid) NOT BETWEEN 1 AND 255 THEN 'its kid must have 1 to 255 bytes'
+		WHEN NEW.subject_is IS NULL OR NEW.subject_is NOT IN ('subject', 'member_id') THEN 'subject_is must be subject or member_id'
+		WHEN NEW.algorithm = 'HS256' AND (NEW.secret IS NULL OR NEW.public_key IS NOT NULL) THEN 'HS256 takes a secret, and no public key'
+		WHEN NEW.algorithm <> 'HS256' AND (NEW.public_key IS NULL OR NEW.secret IS NOT NULL) THEN format('%s takes a public key, and no secret', NEW.algorithm)
+		ELSE chat_rbac.signing_key_problem(coalesce(NEW.algorithm, ''), coalesce(NEW.secret, convert_to(NEW.public_key, 'UTF8'), '')) END;
 	IF problem IS NOT NULL THEN
 		RAISE EXCEPTION 'signing key "%" cannot be used: %', NEW.kid, problem USING ERRCODE = 'invalid_parameter_value';
 	END IF;
@@ -150,7 +157,7 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_signing_key() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.check_signing_key() IS 'Trigger: a key must be one that tokens can be verified with (SQLSTATE 22023).';
 
-CREATE TRIGGER check_key BEFORE INSERT OR UPDATE OF algorithm, secret, public_key ON chat_rbac.signing_key
+CREATE TRIGGER check_key BEFORE INSERT OR UPDATE ON chat_rbac.signing_key
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_signing_key();
 CREATE TRIGGER default_key BEFORE INSERT OR UPDATE ON chat_rbac.unit
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.unit_default_key();

@@ -24,8 +24,8 @@ SELECT pg_describe_object(classid, objid, 0) AS without_comment
 SELECT c.oid::regclass AS key_does_not_begin_with_the_org
   FROM belonging JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid
  WHERE relkind = 'r' AND relname NOT IN ('known_permission', 'protection', 'cache_proxy')
-   -- of the whole database
-   AND relname NOT LIKE 'audit\_%'
+   -- of the whole database, or may be
+   AND relname NOT LIKE 'audit\_%' AND relname <> 'signing_key'
    AND NOT EXISTS (SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
                     WHERE indrelid = c.oid AND indisprimary AND attname = 'org_id');
 SELECT conrelid::regclass AS foreign_key_without_index, conname
@@ -41,7 +41,7 @@ SELECT p.oid::regprocedure AS executable_by_everybody_though_volatile
    -- which owners of tables need for protect(); they run as whoever calls them
    AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'inbox_four_eyes', 'inbox_visible_customer'))
    -- which ask who calls themselves
-   AND proname NOT IN ('cache_stats', 'record_access', 'audit_seal', 'audit_redact');
+   AND proname NOT IN ('cache_stats', 'record_access', 'audit_seal', 'audit_redact', 'issue_token', 'revoke_tokens');
 SELECT p.oid::regprocedure AS sees_the_caller_s_search_path
   FROM belonging JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid
   JOIN pg_language l ON l.oid = prolang
