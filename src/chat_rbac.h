@@ -147,6 +147,7 @@ typedef struct RbacClaims
 	bool		has_roles;
 	int			nroles;
 	char	  **roles;
+	const char *roles_problem;	/* NULL: none; who wants roles must look */
 } RbacClaims;
 
 extern const char *rbac_claims_header(const char *json, size_t len, RbacJwtHeader *out);

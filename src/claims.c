@@ -509,9 +509,9 @@ rbac_claims_read(const char *json, size_t len, RbacClaims *out)
 		(error = get_string(object, "sub", &out->subject)) != NULL ||
 		(error = get_string(object, "iss", &out->issuer)) != NULL ||
 		(error = get_audience(object, out)) != NULL ||
-		(error = get_roles(object, out)) != NULL ||
 		(error = get_org(object, &out->org)) != NULL)
 		return error;
+	out->roles_problem = get_roles(object, out);
 	if (!has_expires)
 		return "no \"exp\"";
 	if (out->subject == NULL)

@@ -229,11 +229,12 @@ show_token(void)
 	return token->given ? "(hidden)" : "";
 }
 
-/* Should the running statement be kept out of the log? */
+/* Should the running statement be kept out of the log?  It may have failed before it set the token. */
 bool
 rbac_identity_is_secret(void)
 {
-	return token_is_in(debug_query_string);
+	return debug_query_string != NULL &&
+		(token_is_in(debug_query_string) || strstr(debug_query_string, "chat_rbac.token") != NULL);
 }
 
 /* ---- chat_rbac.identity ---- */

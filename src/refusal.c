@@ -12,8 +12,8 @@
  * who must not) are seen when they are reported, and not if they are caught
  * before.
  *
- * A statement that holds the session's token is left out of all that is logged of
- * it, by whomever.
+ * A statement that holds the session's token, or may hold one, is not shown with
+ * what is logged of it.
  *
  *-------------------------------------------------------------------------
  */

@@ -33,6 +33,7 @@ typedef struct TokenKey
 {
 	RbacAlgorithm algorithm;
 	bool		by_member_id;	/* "sub" is a member's id */
+	bool		roles_narrow;	/* "roles" is meant for us */
 	char	   *issuer;			/* NULL: any */
 	char	   *audience;		/* NULL: none */
 	TimestampTz from;
@@ -87,7 +88,7 @@ static uint64 verifications = 0;
 
 #define KEY_COLUMNS \
 	"SELECT k.algorithm, k.secret, k.public_key, k.subject_is OPERATOR(pg_catalog.=) 'member_id'," \
-	" k.issuer, k.audience, k.not_before, k.retired FROM chat_rbac.signing_key k WHERE "
+	" k.roles_narrow, k.issuer, k.audience, k.not_before, k.retired FROM chat_rbac.signing_key k WHERE "
 
 static RbacQuery keys_by_id = {
 	KEY_COLUMNS "k.org_id OPERATOR(pg_catalog.=) $1 AND k.kid OPERATOR(pg_catalog.=) $2"
@@ -177,10 +178,11 @@ add_key(KeyRing *ring, uint64 row)
 		return;
 	ring->nkeys++;				/* from here on the ring frees it */
 	key->by_member_id = rbac_catalog_bool(row, 4);
-	key->issuer = copy_text(ring, row, 5);
-	key->audience = copy_text(ring, row, 6);
-	key->from = time_or(row, 7, DT_NOBEGIN);
-	key->until = time_or(row, 8, DT_NOEND);
+	key->roles_narrow = rbac_catalog_bool(row, 5);
+	key->issuer = copy_text(ring, row, 6);
+	key->audience = copy_text(ring, row, 7);
+	key->from = time_or(row, 8, DT_NOBEGIN);
+	key->until = time_or(row, 9, DT_NOEND);
 }
 
 static KeyRing *
@@ -368,9 +370,11 @@ verify(const char *token)
 		refuse("issuer is not the key's");
 	if (!audience_fits(&memo->claims, key))
 		refuse("audience is not the key's");
+	if (key->roles_narrow && memo->claims.roles_problem != NULL)
+		refuse(memo->claims.roles_problem);
 
 	memo->token = pstrdup(token);
-	memo->roles = memo->claims.has_roles ? rbac_token_role_list(memo->claims.nroles, memo->claims.roles) : NULL;
+	memo->roles = key->roles_narrow && memo->claims.has_roles ? rbac_token_role_list(memo->claims.nroles, memo->claims.roles) : NULL;
 	memo->by_member_id = key->by_member_id;
 	memo->from = key->from;
 	memo->until = key->until;

@@ -132,6 +132,7 @@ CREATE TABLE chat_rbac.signing_key (
 	secret		bytea,
 	public_key	text,
 	subject_is	text NOT NULL DEFAULT 'subject' CHECK (subject_is IN ('subject', 'member_id')),
+	roles_narrow	boolean NOT NULL DEFAULT true,
 	issuer		text,
 	audience	text,
 	not_before	timestamptz,
@@ -148,6 +149,7 @@ COMMENT ON COLUMN chat_rbac.signing_key.algorithm IS 'The only one that the key 
 COMMENT ON COLUMN chat_rbac.signing_key.secret IS 'Of HS256: 32 random bytes or more.';
 COMMENT ON COLUMN chat_rbac.signing_key.public_key IS 'Of the others: in PEM, BEGIN PUBLIC KEY. RSA has at least 2048 bits.';
 COMMENT ON COLUMN chat_rbac.signing_key.subject_is IS 'What "sub" is: a member''s subject, or the member_id.';
+COMMENT ON COLUMN chat_rbac.signing_key.roles_narrow IS 'false: "roles" in its tokens is about something else, and is not looked at.';
 COMMENT ON COLUMN chat_rbac.signing_key.issuer IS 'If given, "iss" must be just this.';
 COMMENT ON COLUMN chat_rbac.signing_key.audience IS 'If given, "aud" must be or contain it; if not, a token must have none.';
 COMMENT ON COLUMN chat_rbac.signing_key.not_before IS 'From when on the key counts; NULL: always.';

@@ -134,6 +134,15 @@ SELECT set_config('chat_rbac.token', left(:'ada', -1), false);
 SELECT chat_rbac.current_member();  -- fail
 SELECT set_config('chat_rbac.token', :'ada' || 'A', false);
 SELECT chat_rbac.current_member();  -- fail
+-- "roles" may be about something else
+RESET chat_rbac.token;
+RESET ROLE;
+UPDATE chat_rbac.signing_key SET roles_narrow = false;
+SET chat_rbac.token = :'agent';
+SELECT pg_temp.me();
+RESET chat_rbac.token;
+UPDATE chat_rbac.signing_key SET roles_narrow = true;
+SET chat_rbac.token = 'nonsense';
 -- it is no way to be nobody, or somebody by login
 SET ROLE regress_chat_rbac_login;
 SELECT chat_rbac.current_member();  -- fail
