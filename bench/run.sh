@@ -1,11 +1,11 @@
 #!/bin/bash
 #
-# run.sh: measure what policies, guard and audit trail cost, in a throw-away cluster.
+# run.sh: measure what policies, guard, audit trail and tokens cost, in a throw-away cluster.
 #
-# Usage: bench/run.sh [policies | first-check | actions | audit]...
+# Usage: bench/run.sh [policies | first-check | actions | audit | token]...
 #
 # Prints tables of medians and of ratios within one run; the sizes are in
-# load.sql, first_check.sql, actions.sql and audit.sql.  BENCH_ROWS and
+# load.sql, first_check.sql, actions.sql, audit.sql and token.sql.  BENCH_ROWS and
 # BENCH_TURNS make "actions" and "audit" shorter.  Takes some eight minutes and
 # 2 GB of disk.
 # Nothing else should run meanwhile.
@@ -84,13 +84,36 @@ audit()
     psql_file bench/audit.sql -d audit -v rows="${BENCH_ROWS:-50000}" -v turns="${BENCH_TURNS:-7}"
 }
 
-[ $# -gt 0 ] || set -- policies first-check actions audit
+# 300 tokens for each algorithm, signed with one key each.
+make_tokens()
+{
+    perl -Itest/t -MJwtMaker -MMIME::Base64 -e '
+        my $maker = JwtMaker->new;
+        for my $algorithm (qw(HS256 RS256 ES256 EdDSA))
+        {
+            my $key = $maker->key($algorithm, kid => $algorithm);
+            print join("\t", $algorithm, encode_base64($key->{secret} // $key->{public}, ""),
+                $maker->token($key, { org => 1, sub => "ada", iss => "bench", iat => time, exp => time + 86400 + $_ })), "\n"
+                for 1 .. 300;
+        }'
+}
+
+token()
+{
+    echo "Saying who asks: set a token, or an identity, in each transaction and ask once"
+    $cluster run "$dir" createdb token
+    make_tokens >"$dir/tokens"
+    psql_file bench/token.sql -d token -v tokens="$dir/tokens" -v transactions="${BENCH_ROWS:-20000}" -v turns="${BENCH_TURNS:-15}"
+}
+
+[ $# -gt 0 ] || set -- policies first-check actions audit token
 for part; do
     case $part in
         policies) policies ;;
         first-check) first_check_both ;;
         actions) actions ;;
         audit) audit ;;
+        token) token ;;
         *) sed -n 's/^# \{0,1\}//; /^Usage/,/^$/p' "$0" >&2; exit 2 ;;
     esac
 done

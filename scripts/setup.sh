@@ -82,7 +82,8 @@ esac
 packages=(gcc make)
 [ -z "$major" ] || packages+=("postgresql-$major" "postgresql-server-dev-$major")
 case $task in
-    build | demo | bench) ;;
+    build | demo) ;;
+    bench) packages+=(libipc-run-perl openssl) ;;
     test)
         [ -z "$major" ] || packages+=("postgresql-$major-pgtap")
         packages+=(libtap-parser-sourcehandler-pgtap-perl libipc-run-perl pg-bsd-indent)

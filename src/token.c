@@ -96,9 +96,10 @@ static RbacQuery keys_by_id = {
 	2, {INT8OID, TEXTOID}, NULL
 };
 
+/* No more than a session should try for one token; keys that are retired are the last to be. */
 static RbacQuery keys_by_algorithm = {
-	"SELECT * FROM (" KEY_COLUMNS "k.org_id OPERATOR(pg_catalog.=) $1 AND k.algorithm OPERATOR(pg_catalog.=) $2"
-	" UNION ALL " KEY_COLUMNS "k.org_id IS NULL AND k.algorithm OPERATOR(pg_catalog.=) $2) AS k LIMIT 16",
+	KEY_COLUMNS "(k.org_id OPERATOR(pg_catalog.=) $1 OR k.org_id IS NULL) AND k.algorithm OPERATOR(pg_catalog.=) $2"
+	" ORDER BY k.retired DESC NULLS FIRST, k.org_id IS NULL, k.key_id DESC LIMIT 16",
 	2, {INT8OID, TEXTOID}, NULL
 };
 
