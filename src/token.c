@@ -54,16 +54,20 @@ typedef struct KeyRing
 	dlist_node	node;
 } KeyRing;
 
-/* A token whose signature verified. */
+/* What is kept of a token whose signature verified. */
 typedef struct Memo
 {
 	char	   *token;
-	RbacClaims	claims;
+	int64		org;
+	char	   *subject;
+	bool		by_member_id;	/* the subject is a member's id */
 	char	   *roles;			/* as chat_rbac.active_roles has them; NULL:
 								 * no claim */
-	bool		by_member_id;
-	TimestampTz from;			/* the key's */
-	TimestampTz until;
+	TimestampTz issued;			/* DT_NOBEGIN: it does not say */
+	TimestampTz not_before;
+	TimestampTz expires;
+	TimestampTz key_from;
+	TimestampTz key_until;
 	bool		found;			/* who it is, */
 	int64		member;
 	uint64		generation;		/* by the tables of that time; 0: not known */
@@ -332,19 +336,37 @@ rbac_token_role_list(int nroles, char *const *roles)
 	return list.data;
 }
 
-/*
- * What a token says, once its signature has been found to verify; all of it in a
- * context of its own below the current one.
- */
+/* What is kept of a token, in a context of its own below the current one. */
 static Memo *
-verify(const char *token)
+make_memo(const char *token, const RbacClaims *claims, const TokenKey *key)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac token", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Memo	   *memo = palloc0(sizeof(Memo));
+
+	memo->context = context;
+	memo->token = pstrdup(token);
+	memo->org = claims->org;
+	memo->subject = pstrdup(claims->subject);
+	memo->by_member_id = key->by_member_id;
+	memo->roles = key->roles_narrow && claims->has_roles ? rbac_token_role_list(claims->nroles, claims->roles) : NULL;
+	memo->issued = claims->has_issued ? claims->issued : DT_NOBEGIN;
+	memo->not_before = claims->has_not_before ? claims->not_before : DT_NOBEGIN;
+	memo->expires = claims->expires;
+	memo->key_from = key->from;
+	memo->key_until = key->until;
+	MemoryContextSwitchTo(old);
+	return memo;
+}
+
+/* What a token says, once a signature of a key that may has been found to verify; else it is refused. */
+static Memo *
+verify(const char *token)
+{
 	size_t		len = strlen(token);
 	RbacJwt		jwt;
 	RbacJwtHeader header;
+	RbacClaims	claims;
 	RbacAlgorithm algorithm;
 	const TokenKey *key;
 	const char *cause;
@@ -363,25 +385,17 @@ verify(const char *token)
 	if (header.kid != NULL && strlen(header.kid) > KID_MAX)
 		refuse("key id is too long");
 	json = decode(jwt.payload, jwt.payload_len, "payload", &json_len);
-	if ((cause = rbac_claims_read(json, json_len, &memo->claims)) != NULL)
+	if ((cause = rbac_claims_read(json, json_len, &claims)) != NULL)
 		refuse(cause);
 
-	key = find_signer(find_ring(memo->claims.org, &header, algorithm), &header, algorithm, &jwt, token);
-	if (key->issuer != NULL && (memo->claims.issuer == NULL || strcmp(key->issuer, memo->claims.issuer) != 0))
+	key = find_signer(find_ring(claims.org, &header, algorithm), &header, algorithm, &jwt, token);
+	if (key->issuer != NULL && (claims.issuer == NULL || strcmp(key->issuer, claims.issuer) != 0))
 		refuse("issuer is not the key's");
-	if (!audience_fits(&memo->claims, key))
+	if (!audience_fits(&claims, key))
 		refuse("audience is not the key's");
-	if (key->roles_narrow && memo->claims.roles_problem != NULL)
-		refuse(memo->claims.roles_problem);
-
-	memo->token = pstrdup(token);
-	memo->roles = key->roles_narrow && memo->claims.has_roles ? rbac_token_role_list(memo->claims.nroles, memo->claims.roles) : NULL;
-	memo->by_member_id = key->by_member_id;
-	memo->from = key->from;
-	memo->until = key->until;
-	memo->context = context;
-	MemoryContextSwitchTo(old);
-	return memo;
+	if (key->roles_narrow && claims.roles_problem != NULL)
+		refuse(claims.roles_problem);
+	return make_memo(token, &claims, key);
 }
 
 /* ---- tokens seen before ---- */
@@ -436,7 +450,9 @@ remember(Memo *memo)
 static Memo *
 look_up(const char *token)
 {
-	Memo	   *memo = NULL;
+	MemoryContext work;
+	MemoryContext old;
+	Memo	   *memo;
 
 	if (known_keys != rbac_inval_keys)
 	{
@@ -449,32 +465,33 @@ look_up(const char *token)
 		MemoSlot   *slot = hash_search(memos, &hash, HASH_FIND, NULL);
 
 		if (slot != NULL && strcmp(slot->memo->token, token) == 0)
-			memo = slot->memo;
+		{
+			dlist_move_head(&memo_list, &slot->memo->lru);
+			return slot->memo;
+		}
 	}
-	if (memo != NULL)
-		dlist_move_head(&memo_list, &memo->lru);
-	else
-	{
-		memo = verify(token);
-		remember(memo);
-	}
+	work = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac verification", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(work);
+	memo = verify(token);
+	remember(memo);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(work);
 	return memo;
 }
 
 static void
 check_times(const Memo *memo)
 {
-	const RbacClaims *claims = &memo->claims;
 	TimestampTz now = rbac_now();
 	int64		allowance = leeway * USECS_PER_SEC;
 
-	if (now < memo->from || now >= memo->until)
+	if (now < memo->key_from || now >= memo->key_until)
 		refuse("key is retired, or not yet in use");
-	if (now >= claims->expires + allowance)
+	if (now >= memo->expires + allowance)
 		refuse("expired");
-	if (claims->has_not_before && now < claims->not_before - allowance)
+	if (memo->not_before != DT_NOBEGIN && now < memo->not_before - allowance)
 		refuse("not yet valid");
-	if (claims->has_issued && now < claims->issued - allowance)
+	if (memo->issued != DT_NOBEGIN && now < memo->issued - allowance)
 		refuse("issued in the future");
 }
 
@@ -502,11 +519,11 @@ find_member(Memo *memo)
 	memo->generation = rbac_inval_generation;
 	if (memo->by_member_id)
 	{
-		memo->found = subject_id(memo->claims.subject, &memo->member);
+		memo->found = subject_id(memo->subject, &memo->member);
 		return;
 	}
-	args[0] = Int64GetDatum(memo->claims.org);
-	args[1] = CStringGetTextDatum(memo->claims.subject);
+	args[0] = Int64GetDatum(memo->org);
+	args[1] = CStringGetTextDatum(memo->subject);
 	rbac_catalog_open(&scope);
 	memo->found = rbac_catalog_query(&scope, &member_by_subject, args, NULL) == 1;
 	memo->member = memo->found ? rbac_catalog_int64(0, 1, NULL) : 0;
@@ -538,12 +555,12 @@ rbac_token_asker(RbacAsker *asker)
 		find_member(memo);
 	if (!memo->found)
 		refuse("no member with that subject");
-	asker->identity.org = memo->claims.org;
+	asker->identity.org = memo->org;
 	asker->identity.member = memo->member;
 	asker->token_roles = memo->roles;
-	asker->issued = memo->claims.has_issued ? memo->claims.issued : DT_NOBEGIN;
-	asker->expires = memo->claims.expires;
-	rbac_identity_note_token(memo->claims.org, memo->member);
+	asker->issued = memo->issued;
+	asker->expires = memo->expires;
+	rbac_identity_note_token(memo->org, memo->member);
 }
 
 /* A token of somebody who is there no more, or issued before all were revoked, is not valid. */
