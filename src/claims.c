@@ -10,8 +10,9 @@
  * All that is UTF-8; only what is asked for is converted to the database's
  * encoding.
  *
- * Results, what is needed on the way and the words on what is wrong are in
- * CurrentMemoryContext.  Nothing is thrown because of the input.
+ * Results, and the words on what is wrong, are in CurrentMemoryContext; nothing
+ * else is left there, unless something is wrong.  Nothing is thrown because of
+ * the input.
  *
  *-------------------------------------------------------------------------
  */
@@ -241,15 +242,15 @@ to_server(const char *utf8)
 	return result;
 }
 
+/* The cause, with a name that is clipped for it. */
 static const char *
-duplicate(const char *name, const char *of)
+duplicate(char *name, const char *of)
 {
-	char	   *shown = to_server(name);
+	char	   *shown;
 
-	if (shown == NULL)
-		return psprintf("duplicate %s", of);
-	shown[pg_mbcliplen(shown, (int) strlen(shown), NAME_SHOWN)] = '\0';
-	return psprintf("duplicate %s \"%s\"", of, shown);
+	name[pg_encoding_mbcliplen(PG_UTF8, name, (int) strlen(name), NAME_SHOWN)] = '\0';
+	shown = to_server(name);
+	return shown != NULL ? psprintf("duplicate %s \"%s\"", of, shown) : psprintf("duplicate %s", of);
 }
 
 static const char *
@@ -297,15 +298,27 @@ read_object(const char *json, size_t len, JsonMembers *out, const char *what, co
 	lex = *start;
 	if (pg_parse_json(&lex, &nullSemAction) != JSON_SUCCESS)
 		return psprintf("%s is not JSON", what);
-	return read_members(*start, out, what, of);
+	error = read_members(*start, out, what, of);
+	pfree(start);
+	return error;
+}
+
+static void
+free_members(JsonMembers *object)
+{
+	for (int i = 0; i < object->nmembers; i++)
+		pfree(object->members[i].name);
 }
 
 /* A string value, converted, to *out. */
 static const char *
 convert_string(const char *name, const JsonLexContext *lex, char **out)
 {
-	if ((*out = to_server(take_string(lex))) == NULL)
+	char	   *utf8 = take_string(lex);
+
+	if ((*out = to_server(utf8)) == NULL)
 		return psprintf("\"%s\" has a character that the database's encoding has not", name);
+	pfree(utf8);
 	return NULL;
 }
 
@@ -315,6 +328,7 @@ get_string(const JsonMembers *object, const char *name, char **out)
 {
 	const JsonMember *member = find_member(object, name);
 	JsonLexContext *lex;
+	const char *error;
 
 	*out = NULL;
 	if (member == NULL)
@@ -323,7 +337,9 @@ get_string(const JsonMembers *object, const char *name, char **out)
 		return psprintf("\"%s\" is not a string", name);
 	lex = rbac_json_lexer(member->value, member->value_len);
 	next_token(lex);
-	return convert_string(name, lex, out);
+	error = convert_string(name, lex, out);
+	pfree(lex);
+	return error;
 }
 
 /* An array of strings. */
@@ -347,6 +363,7 @@ get_strings(const JsonMember *member, int *count, char ***out)
 			return error;
 		(*count)++;
 	}
+	pfree(lex);
 	return NULL;
 }
 
@@ -473,19 +490,20 @@ get_roles(const JsonMembers *object, RbacClaims *out)
 const char *
 rbac_claims_header(const char *json, size_t len, RbacJwtHeader *out)
 {
-	JsonMembers *object = palloc(sizeof(JsonMembers));
+	JsonMembers object;
 	const char *error;
 
 	/* nothing in it needs any, and what others read in it is then the same */
 	if (memchr(json, '\\', len) != NULL)
 		return "header has an escape";
-	if ((error = read_object(json, len, object, "header", "header parameter")) != NULL)
+	if ((error = read_object(json, len, &object, "header", "header parameter")) != NULL)
 		return error;
-	if (find_member(object, "crit") != NULL)
+	if (find_member(&object, "crit") != NULL)
 		return "header has \"crit\"";
-	if ((error = get_string(object, "alg", &out->alg)) != NULL ||
-		(error = get_string(object, "kid", &out->kid)) != NULL)
+	if ((error = get_string(&object, "alg", &out->alg)) != NULL ||
+		(error = get_string(&object, "kid", &out->kid)) != NULL)
 		return error;
+	free_members(&object);
 	return out->alg == NULL ? "header has no \"alg\"" : NULL;
 }
 
@@ -497,21 +515,22 @@ rbac_claims_header(const char *json, size_t len, RbacJwtHeader *out)
 const char *
 rbac_claims_read(const char *json, size_t len, RbacClaims *out)
 {
-	JsonMembers *object = palloc(sizeof(JsonMembers));
+	JsonMembers object;
 	const char *error;
 	bool		has_expires;
 
 	memset(out, 0, sizeof(RbacClaims));
-	if ((error = read_object(json, len, object, "payload", "claim")) != NULL ||
-		(error = get_time(object, "exp", &has_expires, &out->expires)) != NULL ||
-		(error = get_time(object, "nbf", &out->has_not_before, &out->not_before)) != NULL ||
-		(error = get_time(object, "iat", &out->has_issued, &out->issued)) != NULL ||
-		(error = get_string(object, "sub", &out->subject)) != NULL ||
-		(error = get_string(object, "iss", &out->issuer)) != NULL ||
-		(error = get_audience(object, out)) != NULL ||
-		(error = get_org(object, &out->org)) != NULL)
+	if ((error = read_object(json, len, &object, "payload", "claim")) != NULL ||
+		(error = get_time(&object, "exp", &has_expires, &out->expires)) != NULL ||
+		(error = get_time(&object, "nbf", &out->has_not_before, &out->not_before)) != NULL ||
+		(error = get_time(&object, "iat", &out->has_issued, &out->issued)) != NULL ||
+		(error = get_string(&object, "sub", &out->subject)) != NULL ||
+		(error = get_string(&object, "iss", &out->issuer)) != NULL ||
+		(error = get_audience(&object, out)) != NULL ||
+		(error = get_org(&object, &out->org)) != NULL)
 		return error;
-	out->roles_problem = get_roles(object, out);
+	out->roles_problem = get_roles(&object, out);
+	free_members(&object);
 	if (!has_expires)
 		return "no \"exp\"";
 	if (out->subject == NULL)
