@@ -316,6 +316,36 @@ assign_lifetime(int newval, void *extra)
 	rbac_inval_epoch++;
 }
 
+/*
+ * What a client's PGOPTIONS say outranks what ALTER ROLE or ALTER DATABASE do,
+ * while we are not loaded; then it is refused, and neither is left.
+ */
+static bool lifetime_accepted;
+
+static bool
+check_lifetime(int *newval, void **extra, GucSource source)
+{
+	(void) newval;
+	(void) extra;
+	lifetime_accepted |= source != PGC_S_DEFAULT;
+	return true;
+}
+
+static void
+define_lifetime(void)
+{
+	bool		placed = GetConfigOption("chat_rbac.identity_lifetime", true, false) != NULL;
+
+	lifetime_accepted = false;
+	DefineCustomEnumVariable("chat_rbac.identity_lifetime",
+							 "For how long a token or an identity counts that was set: for the session, or for that transaction.",
+							 "Behind a pooler that gives a connection to another client after each transaction it must be \"transaction\".",
+							 &lifetime, LIFETIME_SESSION, lifetimes, PGC_SUSET, 0,
+							 check_lifetime, assign_lifetime, NULL);
+	if (placed && !lifetime_accepted)
+		SetConfigOption("chat_rbac.identity_lifetime", "transaction", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
 /* ---- who asks ---- */
 
 /*
@@ -517,11 +547,7 @@ rbac_identity_init(void)
 							   "superusers, and roles with GRANT SET ON PARAMETER chat_rbac.identity.",
 							   &identity_value, "", PGC_SUSET, 0,
 							   check_identity, assign_identity, show_identity);
-	DefineCustomEnumVariable("chat_rbac.identity_lifetime",
-							 "For how long a token or an identity counts that was set: for the session, or for that transaction.",
-							 "Behind a pooler that gives a connection to another client after each transaction it must be \"transaction\".",
-							 &lifetime, LIFETIME_SESSION, lifetimes, PGC_SUSET, 0,
-							 NULL, assign_lifetime, NULL);
+	define_lifetime();
 	DefineCustomStringVariable("chat_rbac.active_roles",
 							   "Narrows the session to some of the granted roles, by name; empty for all.",
 							   NULL,

@@ -27,15 +27,15 @@ PG_FUNCTION_INFO_V1(chat_rbac_issue_token);
 PG_FUNCTION_INFO_V1(chat_rbac_revoke_tokens);
 PG_FUNCTION_INFO_V1(chat_rbac_signing_key_problem);
 
-/* The key that signs for an org: its own before one of all orgs, the newest first. */
+/* The key that signs for an org: its own before one of all orgs, the newest first.  Others trust the rest too. */
 static RbacQuery signer = {
 	"SELECT k.kid, k.secret, k.subject_is OPERATOR(pg_catalog.=) 'member_id', k.issuer, k.audience"
 	" FROM chat_rbac.signing_key k"
-	" WHERE k.algorithm OPERATOR(pg_catalog.=) 'HS256'"
+	" WHERE k.issues AND k.algorithm OPERATOR(pg_catalog.=) 'HS256'"
 	" AND (k.org_id OPERATOR(pg_catalog.=) $1 OR k.org_id IS NULL)"
 	" AND (k.not_before IS NULL OR k.not_before OPERATOR(pg_catalog.<=) $2)"
 	" AND (k.retired IS NULL OR k.retired OPERATOR(pg_catalog.>) $2)"
-	" ORDER BY k.org_id IS NULL, k.not_before DESC NULLS LAST, k.key_id DESC LIMIT 1",
+	" ORDER BY k.org_id IS NULL, k.key_id DESC LIMIT 1",
 	2, {INT8OID, TIMESTAMPTZOID}, NULL
 };
 
@@ -216,7 +216,7 @@ take_key(Draft *draft)
 	if (rbac_catalog_query(&scope, &signer, args, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("org " INT64_FORMAT " has no HS256 key to sign with", draft->org),
+				 errmsg("org " INT64_FORMAT " has no key to issue tokens with", draft->org),
 				 errhint("Make one with chat_rbac.create_signing_key().")));
 	old = MemoryContextSwitchTo(own);
 	draft->kid = pstrdup(rbac_catalog_text(0, 1));

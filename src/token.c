@@ -510,24 +510,27 @@ subject_id(const char *subject, int64 *id)
 	return strcmp(canonical, subject) == 0;
 }
 
+/* An error below leaves the memo as old as it was. */
 static void
 find_member(Memo *memo)
 {
-	RbacCatalogScope scope;
-	Datum		args[2];
+	uint64		generation = rbac_inval_generation;
 
-	memo->generation = rbac_inval_generation;
 	if (memo->by_member_id)
-	{
 		memo->found = subject_id(memo->subject, &memo->member);
-		return;
+	else
+	{
+		RbacCatalogScope scope;
+		Datum		args[2];
+
+		args[0] = Int64GetDatum(memo->org);
+		args[1] = CStringGetTextDatum(memo->subject);
+		rbac_catalog_open(&scope);
+		memo->found = rbac_catalog_query(&scope, &member_by_subject, args, NULL) == 1;
+		memo->member = memo->found ? rbac_catalog_int64(0, 1, NULL) : 0;
+		rbac_catalog_close(&scope);
 	}
-	args[0] = Int64GetDatum(memo->org);
-	args[1] = CStringGetTextDatum(memo->subject);
-	rbac_catalog_open(&scope);
-	memo->found = rbac_catalog_query(&scope, &member_by_subject, args, NULL) == 1;
-	memo->member = memo->found ? rbac_catalog_int64(0, 1, NULL) : 0;
-	rbac_catalog_close(&scope);
+	memo->generation = generation;
 }
 
 /* ---- who asks ---- */

@@ -131,6 +131,7 @@ CREATE TABLE chat_rbac.signing_key (
 	algorithm	text NOT NULL CHECK (algorithm IN ('HS256', 'RS256', 'ES256', 'EdDSA')),
 	secret		bytea,
 	public_key	text,
+	issues		boolean NOT NULL DEFAULT false,
 	subject_is	text NOT NULL DEFAULT 'subject' CHECK (subject_is IN ('subject', 'member_id')),
 	roles_narrow	boolean NOT NULL DEFAULT true,
 	issuer		text,
@@ -139,7 +140,8 @@ CREATE TABLE chat_rbac.signing_key (
 	retired		timestamptz,
 	CONSTRAINT signing_key_kid_key UNIQUE NULLS NOT DISTINCT (org_id, kid),
 	CONSTRAINT signing_key_material
-		CHECK (CASE WHEN algorithm = 'HS256' THEN secret IS NOT NULL AND public_key IS NULL ELSE public_key IS NOT NULL AND secret IS NULL END)
+		CHECK (CASE WHEN algorithm = 'HS256' THEN secret IS NOT NULL AND public_key IS NULL
+			ELSE public_key IS NOT NULL AND secret IS NULL AND NOT issues END)
 );
 ALTER TABLE chat_rbac.signing_key ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE chat_rbac.signing_key IS 'Keys that tokens are signed with. Several may be valid at once, so that one can follow another. Whoever reads a secret can be anybody: the table is under row-level security without a policy.';
@@ -148,6 +150,7 @@ COMMENT ON COLUMN chat_rbac.signing_key.kid IS 'The "kid" of a token''s header; 
 COMMENT ON COLUMN chat_rbac.signing_key.algorithm IS 'The only one that the key is for: HS256, RS256, ES256 (P-256) or EdDSA (Ed25519).';
 COMMENT ON COLUMN chat_rbac.signing_key.secret IS 'Of HS256: 32 random bytes or more.';
 COMMENT ON COLUMN chat_rbac.signing_key.public_key IS 'Of the others: in PEM, BEGIN PUBLIC KEY. RSA has at least 2048 bits.';
+COMMENT ON COLUMN chat_rbac.signing_key.issues IS 'issue_token() may sign with it. Not for a secret that others trust too, such as an identity provider''s.';
 COMMENT ON COLUMN chat_rbac.signing_key.subject_is IS 'What "sub" is: a member''s subject, or the member_id.';
 COMMENT ON COLUMN chat_rbac.signing_key.roles_narrow IS 'false: "roles" in its tokens is about something else, and is not looked at.';
 COMMENT ON COLUMN chat_rbac.signing_key.issuer IS 'If given, "iss" must be just this.';

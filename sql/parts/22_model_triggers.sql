@@ -147,6 +147,7 @@ BEGIN
 		WHEN NEW.subject_is IS NULL OR NEW.subject_is NOT IN ('subject', 'member_id') THEN 'subject_is must be subject or member_id'
 		WHEN NEW.algorithm = 'HS256' AND (NEW.secret IS NULL OR NEW.public_key IS NOT NULL) THEN 'HS256 takes a secret, and no public key'
 		WHEN NEW.algorithm <> 'HS256' AND (NEW.public_key IS NULL OR NEW.secret IS NOT NULL) THEN format('%s takes a public key, and no secret', NEW.algorithm)
+		WHEN NEW.algorithm <> 'HS256' AND NEW.issues THEN 'only an HS256 key can issue tokens'
 		ELSE chat_rbac.signing_key_problem(coalesce(NEW.algorithm, ''), coalesce(NEW.secret, convert_to(NEW.public_key, 'UTF8'), '')) END;
 	IF problem IS NOT NULL THEN
 		RAISE EXCEPTION 'signing key "%" cannot be used: %', NEW.kid, problem USING ERRCODE = 'invalid_parameter_value';

@@ -36,6 +36,7 @@ INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES (NULL, 'HS256'
 INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES ('rsa', 'RS256', sha256('x'));  -- fail
 INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key) VALUES ('rsa', 'RS256', 'no key');  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret, subject_is) VALUES (10, 'a', 'HS256', sha256('a'), 'nobody');  -- fail
+INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key, issues) VALUES ('rsa', 'RS256', 'no key', true);  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('a'));
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('b'));  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (10, 'a', 'HS256', sha256('b'));
@@ -62,6 +63,12 @@ SELECT pg_temp.me();
 SELECT chat_rbac.issue_token(2);  -- fail: no key
 \echo :LAST_ERROR_SQLSTATE
 RESET ROLE;
+-- one that others trust too is none
+INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES ('provider', 'HS256', sha256('provider'));
+SET ROLE regress_chat_rbac_login;
+SELECT chat_rbac.issue_token(2);  -- fail
+RESET ROLE;
+DELETE FROM chat_rbac.signing_key;
 SELECT chat_rbac.create_signing_key('nobody');  -- fail
 SELECT chat_rbac.create_signing_key('acme') ~ '^[0-9a-f-]{36}$' AS kid;
 UPDATE chat_rbac.signing_key SET kid = 'k1';
