@@ -14,7 +14,7 @@ use warnings;
 
 # The layer of each file.  A new file gets its line here first.
 my @layers = (
-    [1, 'pure',        qw(permission.c permset.c closure.c idset.c merkle.c jwt.c)],
+    [1, 'pure',        qw(permission.c permset.c closure.c idset.c merkle.c number.c jwt.c)],
     [2, 'database',    qw(catalog.c inval.c hash.c jose.c claims.c)],
     [3, 'backend',     qw(identity.c token.c compile.c grants.c protection.c image.c trail.c refusal.c)],
     [4, 'decision',    qw(authz.c link.c fetch.c row.c rule.c place.c)],

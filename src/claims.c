@@ -396,35 +396,6 @@ get_time(const JsonMembers *object, const char *name, bool *has, TimestampTz *ou
 	return NULL;
 }
 
-/* A whole number in its one spelling: no leading zeros, fraction or exponent. */
-static bool
-parse_integer(const char *at, size_t len, int64 *out)
-{
-	bool		negative = len > 0 && *at == '-';
-	int64		value = 0;
-
-	if (negative)
-	{
-		at++;
-		len--;
-	}
-	if (len == 0 || (*at == '0' && (len > 1 || negative)))
-		return false;
-	for (; len > 0; at++, len--)
-	{
-		if (*at < '0' || *at > '9')
-			return false;
-		/* count downwards: the most negative number has no positive twin */
-		if (__builtin_mul_overflow(value, 10, &value) ||
-			__builtin_sub_overflow(value, *at - '0', &value))
-			return false;
-	}
-	if (!negative && value == PG_INT64_MIN)
-		return false;
-	*out = negative ? value : -value;
-	return true;
-}
-
 /* Programs whose numbers are all floating send a string. */
 static const char *
 get_org(const JsonMembers *object, int64 *out)
@@ -432,6 +403,7 @@ get_org(const JsonMembers *object, int64 *out)
 	const JsonMember *member = find_member(object, "org");
 	const char *digits;
 	size_t		len;
+	int64_t		number;
 
 	if (member == NULL)
 		return "no \"org\"";
@@ -444,7 +416,10 @@ get_org(const JsonMembers *object, int64 *out)
 	}
 	else if (member->type != JSON_TOKEN_NUMBER)
 		return "\"org\" is not an integer";
-	return parse_integer(digits, len, out) ? NULL : "\"org\" is not an integer";
+	if (!rbac_number_parse(digits, len, &number))
+		return "\"org\" is not an integer";
+	*out = number;
+	return NULL;
 }
 
 static const char *

@@ -239,32 +239,15 @@ rbac_identity_is_secret(void)
 
 /* ---- chat_rbac.identity ---- */
 
-/*
- * Read a decimal bigint from *at up to stop; false if there is none, if it does
- * not fit, or if anything but digits stands before stop.
- */
+/* An id of an identity, up to stop. */
 static bool
-parse_id(const char *at, const char *stop, int64 *id)
+read_id(const char *at, const char *stop, int64 *id)
 {
-	bool		negative = at < stop && *at == '-';
-	int64		value = 0;
+	int64_t		number;
 
-	if (negative)
-		at++;
-	if (at == stop)
+	if (!rbac_number_parse(at, (size_t) (stop - at), &number))
 		return false;
-	for (; at < stop; at++)
-	{
-		if (*at < '0' || *at > '9')
-			return false;
-		/* count downwards: the most negative number has no positive twin */
-		if (__builtin_mul_overflow(value, 10, &value) ||
-			__builtin_sub_overflow(value, *at - '0', &value))
-			return false;
-	}
-	if (!negative && value == PG_INT64_MIN)
-		return false;
-	*id = negative ? value : -value;
+	*id = number;
 	return true;
 }
 
@@ -280,8 +263,8 @@ check_identity(char **newval, void **extra, GucSource source)
 		const char *slash = strchr(setting->text, '/');
 
 		if (slash == NULL ||
-			!parse_id(setting->text, slash, &setting->org) ||
-			!parse_id(slash + 1, setting->text +strlen(setting->text), &setting->member))
+			!read_id(setting->text, slash, &setting->org) ||
+			!read_id(slash + 1, setting->text +strlen(setting->text), &setting->member))
 		{
 			GUC_check_errdetail("An identity is the id of an org and the id of a member in it, as in \"12/345\".");
 			rbac_guc_free(setting);

@@ -146,6 +146,10 @@ extern void rbac_merkle_root(const RbacHash *hash, const uint8_t *leaves, size_t
 extern int	rbac_merkle_path(const RbacHash *hash, const uint8_t *leaves, size_t nleaves, size_t leaf,
 							 uint8_t *out);
 
+/* ---- number.c: ids in their one spelling ---- */
+
+extern bool rbac_number_parse(const char *at, size_t len, int64_t *out);
+
 /* ---- jwt.c: the parts of a signed token ---- */
 
 #define RBAC_TOKEN_BYTES	16384	/* a longer one is none */

@@ -495,21 +495,6 @@ check_times(const Memo *memo)
 		refuse("issued in the future");
 }
 
-/* Is a subject the id of a member, as we would write it? */
-static bool
-subject_id(const char *subject, int64 *id)
-{
-	char		canonical[MAXINT8LEN + 1];
-	char	   *end;
-
-	errno = 0;
-	*id = strtoi64(subject, &end, 10);
-	if (errno != 0 || *end != '\0' || end == subject)
-		return false;
-	pg_lltoa(*id, canonical);
-	return strcmp(canonical, subject) == 0;
-}
-
 /* An error below leaves the memo as old as it was. */
 static void
 find_member(Memo *memo)
@@ -517,7 +502,12 @@ find_member(Memo *memo)
 	uint64		generation = rbac_inval_generation;
 
 	if (memo->by_member_id)
-		memo->found = subject_id(memo->subject, &memo->member);
+	{
+		int64_t		id = 0;
+
+		memo->found = rbac_number_parse(memo->subject, strlen(memo->subject), &id);
+		memo->member = id;
+	}
 	else
 	{
 		RbacCatalogScope scope;
