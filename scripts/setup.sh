@@ -1,6 +1,7 @@
 #!/bin/bash
 #
-# setup.sh: install the Debian packages that a task needs and the machine lacks.
+# setup.sh: install the Debian packages that a task needs and the machine lacks,
+# and for the tests a client from npm.
 #
 # Usage: scripts/setup.sh build | demo | test | bench
 #
@@ -53,12 +54,56 @@ newest_major()
         sed -n 's/^postgresql-\([0-9]*\) .*/\1/p' | sort -n | tail -n 1
 }
 
+# The client of test/t/016_pooler.pl, into test/node/node_modules: node-postgres,
+# by npm.  It may fail, on a machine that reaches no registry: the rest of the
+# tests needs none of it, and that one says what it leaves out.
+install_client()
+{
+    local lock=package-lock.json stamp=node_modules/.package-lock.json wanted=()
+
+    cd "$(dirname "$0")/../test/node" || return
+    command -v node >/dev/null || wanted+=(nodejs)
+    if [ -e $stamp ] && [ ! $lock -nt $stamp ]; then
+        [ ${#wanted[@]} -gt 0 ] || return 0
+    else
+        command -v npm >/dev/null || wanted+=(npm)
+    fi
+    if [ ${#wanted[@]} -gt 0 ]; then
+        echo "installing ${wanted[*]}"
+        command -v apt-get >/dev/null || { echo "there is no apt-get" >"$log"; return 1; }
+        can_install || { echo "no right to install ${wanted[*]}" >"$log"; return 1; }
+        { [ $updated = yes ] || apt_get update; } >"$log" 2>&1 || return
+        apt_get install -y --no-install-recommends "${wanted[@]}" >"$log" 2>&1 || return
+    fi
+    if [ ! -e $stamp ] || [ $lock -nt $stamp ]; then
+        echo "installing node-postgres"
+        timeout 300 npm ci --fetch-retries=1 >"$log" 2>&1 || return
+    fi
+}
+
+try_client()
+{
+    [ "$task" = test ] || return 0
+    if ! install_client; then
+        {
+            echo
+            echo "WARNING: node-postgres cannot be installed, so the tests will leave out what needs it:"
+            tail -n 5 "$log" | sed 's/^/    /'
+            echo
+        } >&2
+    fi
+}
+
+updated=no
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
 if ! command -v apt-get >/dev/null; then
     # Not Debian: the build says what it misses.
+    try_client
     exit 0
 fi
 
-updated=no
 bindir=$("$pg_config" --bindir 2>/dev/null || true)
 case $bindir in
     /usr/lib/postgresql/*/bin)
@@ -86,7 +131,7 @@ case $task in
     bench) packages+=(libipc-run-perl openssl) ;;
     test)
         [ -z "$major" ] || packages+=("postgresql-$major-pgtap")
-        packages+=(libtap-parser-sourcehandler-pgtap-perl libipc-run-perl pg-bsd-indent)
+        packages+=(libtap-parser-sourcehandler-pgtap-perl libipc-run-perl pg-bsd-indent pgbouncer)
         ;;
     *)
         echo "usage: scripts/setup.sh build | demo | test | bench" >&2
@@ -101,9 +146,11 @@ missing=()
 for package in "${packages[@]}"; do
     grep -qxF "$package" <<<"$installed" || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
-forget_unknown
-[ ${#missing[@]} -gt 0 ] || exit 0
+[ ${#missing[@]} = 0 ] || forget_unknown
+if [ ${#missing[@]} = 0 ]; then
+    try_client
+    exit 0
+fi
 
 if ! can_install; then
     {
@@ -116,11 +163,11 @@ if ! can_install; then
 fi
 
 echo "installing ${missing[*]}"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 [ $updated = yes ] || apt_get update
+updated=yes
 forget_unknown
 if ! apt_get install -y --no-install-recommends "${missing[@]}" >"$log" 2>&1; then
     cat "$log" >&2
     exit 1
 fi
+try_client
