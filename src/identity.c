@@ -77,6 +77,7 @@ static int	lifetime = LIFETIME_SESSION;
 /* What the assign hooks were told; the settings own it. */
 static const Setting *token = NULL;
 static const Setting *identity = NULL;
+static const Setting *active_roles = NULL;
 static const Setting *request_id = NULL;
 static const Setting *reason = NULL;
 
@@ -118,6 +119,14 @@ counts(const Setting *setting)
 {
 	return setting != NULL && setting->given &&
 		(lifetime == LIFETIME_SESSION || is_of_this_transaction(setting));
+}
+
+/* A value beside the identity that a transaction before this one has set; one of the connection's start is everybody's. */
+static bool
+is_of_another_client(const Setting *setting)
+{
+	return lifetime == LIFETIME_TRANSACTION &&
+		setting->set_in.id != InvalidLocalTransactionId && !is_of_this_transaction(setting);
 }
 
 /*
@@ -191,10 +200,8 @@ check_token(char **newval, void **extra, GucSource source)
 {
 	Setting    *setting = new_setting(*newval, source);
 
-	if (setting == NULL || !mark_value(newval, source, setting))
-		return false;
 	*extra = setting;
-	return true;
+	return setting != NULL && mark_value(newval, source, setting);
 }
 
 /* Is the token in a text?  Only what has the form of one: nothing else is kept out of sight. */
@@ -271,10 +278,8 @@ check_identity(char **newval, void **extra, GucSource source)
 			return false;
 		}
 	}
-	if (!mark_value(newval, source, setting))
-		return false;
 	*extra = setting;
-	return true;
+	return mark_value(newval, source, setting);
 }
 
 static void
@@ -421,32 +426,46 @@ at_end_of_transaction(XactEvent event, void *arg)
 static bool
 check_active_roles(char **newval, void **extra, GucSource source)
 {
-	char	   *copy = pstrdup(*newval);
+	Setting    *setting = new_setting(*newval, source);
+	char	   *copy;
 	List	   *names;
-	bool		valid = SplitGUCList(copy, ',', &names);
+	bool		valid;
 
-	(void) extra;
-	(void) source;
+	if (setting == NULL)
+		return false;
+	copy = pstrdup(setting->text);
+	valid = SplitGUCList(copy, ',', &names);
 	list_free(names);
 	pfree(copy);
 	if (!valid)
+	{
 		GUC_check_errdetail("List syntax is invalid: separate role names by commas, and put names with spaces in double quotes.");
-	return valid;
+		rbac_guc_free(setting);
+		return false;
+	}
+	*extra = setting;
+	return mark_value(newval, source, setting);
 }
 
 static void
 assign_active_roles(const char *newval, void *extra)
 {
 	(void) newval;
-	(void) extra;
+	active_roles = (const Setting *) extra;
 	rbac_inval_epoch++;
+}
+
+static const char *
+show_active_roles(void)
+{
+	return active_roles->text;
 }
 
 /* The setting chat_rbac.active_roles; empty when all granted roles count. */
 const char *
 rbac_identity_active_roles(void)
 {
-	return active_roles_value ? active_roles_value : "";
+	return is_of_another_client(active_roles) ? "" : active_roles->text;
 }
 
 /* The names in a value of chat_rbac.active_roles: a List of C strings. */
@@ -491,12 +510,10 @@ assign_reason(const char *newval, void *extra)
 	reason = (const Setting *) extra;
 }
 
-/* Another client's words are not this one's; those of the connection's start are. */
 static const char *
 valid_words(const Setting *setting)
 {
-	if (setting == NULL ||
-		(lifetime == LIFETIME_TRANSACTION && setting->set_in.id != InvalidLocalTransactionId && !is_of_this_transaction(setting)))
+	if (setting == NULL || is_of_another_client(setting))
 		return NULL;
 	return pg_verifymbstr(setting->text, strlen(setting->text), true) ? setting->text : "(invalid byte sequence)";
 }
@@ -535,7 +552,7 @@ rbac_identity_init(void)
 							   "Narrows the session to some of the granted roles, by name; empty for all.",
 							   NULL,
 							   &active_roles_value, "", PGC_USERSET, GUC_LIST_INPUT,
-							   check_active_roles, assign_active_roles, NULL);
+							   check_active_roles, assign_active_roles, show_active_roles);
 	DefineCustomStringVariable("chat_rbac.request_id",
 							   "Free text that is to stand in the audit trail: the application's request.",
 							   NULL,

@@ -287,6 +287,18 @@ BEGIN
 	RAISE NOTICE '%', pg_temp.me();
 END
 $$;
+-- and so is what narrows it, unless it came with the connection
+BEGIN;
+SET chat_rbac.identity = '10/2';
+SET chat_rbac.active_roles = 'Supervisor';
+SELECT pg_temp.me();
+COMMIT;
+BEGIN;
+SET LOCAL chat_rbac.identity = '10/2';
+SELECT pg_temp.me();
+COMMIT;
+SHOW chat_rbac.active_roles;
+RESET chat_rbac.active_roles;
 -- what is said of a deed is of its transaction too
 BEGIN;
 SET chat_rbac.reason = 'the first client''s';
