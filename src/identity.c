@@ -308,7 +308,7 @@ assign_lifetime(int newval, void *extra)
  * What a client's PGOPTIONS say outranks what ALTER ROLE or ALTER DATABASE do,
  * while we are not loaded; then it is refused, and neither is left.
  */
-static bool lifetime_accepted;
+static bool lifetime_accepted = false;
 
 static bool
 check_lifetime(int *newval, void **extra, GucSource source)
@@ -324,7 +324,6 @@ define_lifetime(void)
 {
 	bool		placed = GetConfigOption("chat_rbac.identity_lifetime", true, false) != NULL;
 
-	lifetime_accepted = false;
 	DefineCustomEnumVariable("chat_rbac.identity_lifetime",
 							 "For how long a token or an identity counts that was set: for the session, or for that transaction.",
 							 "Behind a pooler that gives a connection to another client after each transaction it must be \"transaction\".",

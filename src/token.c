@@ -286,6 +286,7 @@ find_signer(KeyRing *ring, const RbacJwtHeader *header, RbacAlgorithm algorithm,
 	size_t		signature_len;
 	char	   *signature = decode(jwt->signature, jwt->signature_len, "signature", &signature_len);
 	const char *cause = NULL;
+	bool		checked = false;
 
 	for (int i = 0; i < ring->nkeys; i++)
 	{
@@ -302,10 +303,12 @@ find_signer(KeyRing *ring, const RbacJwtHeader *header, RbacAlgorithm algorithm,
 			continue;
 		}
 		verifications++;
+		checked = true;
 		if (rbac_jose_verify(key->key, token, jwt->signed_len, signature, signature_len))
 			return key;
-		cause = "signature does not verify";
 	}
+	if (checked)
+		refuse("signature does not verify");
 	if (cause == NULL)
 		refuse(header->kid != NULL
 			   ? psprintf("no key \"%s\" for org " INT64_FORMAT, header->kid, ring->org)
@@ -576,11 +579,27 @@ rbac_token_verifications(void)
 	return verifications;
 }
 
+/* As with chat_rbac.identity_lifetime, what a client may not say leaves the strictest. */
+static bool leeway_accepted = false;
+
+static bool
+check_leeway(int *newval, void **extra, GucSource source)
+{
+	(void) newval;
+	(void) extra;
+	leeway_accepted |= source != PGC_S_DEFAULT;
+	return true;
+}
+
 void
 rbac_token_init(void)
 {
+	bool		placed = GetConfigOption("chat_rbac.token_leeway", true, false) != NULL;
+
 	DefineCustomIntVariable("chat_rbac.token_leeway",
 							"By how much clocks may differ where a token's times are checked.",
 							NULL,
-							&leeway, 30, 0, 300, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+							&leeway, 30, 0, 300, PGC_SUSET, GUC_UNIT_S, check_leeway, NULL, NULL);
+	if (placed && !leeway_accepted)
+		SetConfigOption("chat_rbac.token_leeway", "0", PGC_SUSET, PGC_S_OVERRIDE);
 }

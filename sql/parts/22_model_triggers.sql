@@ -132,6 +132,7 @@ COMMENT ON FUNCTION chat_rbac.check_protection_owner() IS 'Trigger: only the own
 CREATE FUNCTION chat_rbac.signing_key_problem(algorithm text, material bytea) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'chat_rbac_signing_key_problem';
+REVOKE ALL ON FUNCTION chat_rbac.signing_key_problem(text, bytea) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.signing_key_problem(text, bytea) IS 'What is wrong with a secret or a public key (PEM) for an algorithm; NULL: nothing.';
 
 CREATE FUNCTION chat_rbac.check_signing_key() RETURNS trigger
@@ -144,6 +145,7 @@ BEGIN
 	/* here and not by a constraint alone, whose error would show the secret */
 	problem := CASE
 		WHEN NEW.kid IS NULL OR octet_length(NEW.kid) NOT BETWEEN 1 AND 255 THEN 'its kid must have 1 to 255 bytes'
+		WHEN NEW.key_id IS NULL OR NEW.roles_narrow IS NULL OR NEW.issues IS NULL THEN 'key_id, roles_narrow and issues must not be null'
 		WHEN NEW.subject_is IS NULL OR NEW.subject_is NOT IN ('subject', 'member_id') THEN 'subject_is must be subject or member_id'
 		WHEN NEW.algorithm = 'HS256' AND (NEW.secret IS NULL OR NEW.public_key IS NOT NULL) THEN 'HS256 takes a secret, and no public key'
 		WHEN NEW.algorithm <> 'HS256' AND (NEW.public_key IS NULL OR NEW.secret IS NOT NULL) THEN format('%s takes a public key, and no secret', NEW.algorithm)
