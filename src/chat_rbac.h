@@ -181,6 +181,7 @@ typedef struct RbacStamp
 	TimestampTz statement;
 	uint64		epoch;			/* 0: never holds */
 	Oid			role;			/* InvalidOid where a setting says who asks */
+	bool		restricted;		/* nobody asks: see identity.c */
 } RbacStamp;
 
 extern void rbac_identity_init(void);
@@ -203,6 +204,7 @@ rbac_stamp_take(RbacStamp *stamp)
 	stamp->statement = GetCurrentStatementStartTimestamp();
 	stamp->epoch = rbac_inval_epoch;
 	stamp->role = rbac_identity_by_login() ? GetOuterUserId() : InvalidOid;
+	stamp->restricted = InSecurityRestrictedOperation();
 }
 
 static inline bool
@@ -210,6 +212,7 @@ rbac_stamp_holds(const RbacStamp *stamp)
 {
 	return stamp->epoch == rbac_inval_epoch &&
 		stamp->statement == GetCurrentStatementStartTimestamp() &&
+		stamp->restricted == InSecurityRestrictedOperation() &&
 		(stamp->role == InvalidOid || stamp->role == GetOuterUserId());
 }
 

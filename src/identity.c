@@ -16,6 +16,10 @@
  * = transaction it counts in that one only.  Parallel workers are told by the value
  * itself: SET appends the transaction to it, and SHOW leaves that out.
  *
+ * ANALYZE, REINDEX, REFRESH MATERIALIZED VIEW and their like run what the owner of
+ * a table has put there, index expressions say, and must not lend them the rights
+ * of whoever maintains it.  So nobody asks in there.
+ *
  * Nothing here reads a table.  Every change of a setting, and every end of a
  * transaction, bumps rbac_inval_epoch, so that no earlier answer is used again.
  *
@@ -117,7 +121,7 @@ is_of_this_transaction(const Setting *setting)
 static bool
 counts(const Setting *setting)
 {
-	return setting != NULL && setting->given &&
+	return setting != NULL && setting->given && !InSecurityRestrictedOperation() &&
 		(lifetime == LIFETIME_SESSION || is_of_this_transaction(setting));
 }
 
@@ -355,7 +359,7 @@ rbac_identity_get(RbacIdentity *out)
 	else
 	{
 		out->source = RBAC_BY_LOGIN;
-		out->login = GetOuterUserId();
+		out->login = InSecurityRestrictedOperation() ? InvalidOid : GetOuterUserId();
 	}
 }
 

@@ -60,6 +60,8 @@ source_text(const RbacIdentity *identity)
 		return "chat_rbac.token";
 	if (identity->source == RBAC_BY_SETTING)
 		return "chat_rbac.identity";
+	if (!OidIsValid(identity->login))
+		return "(none: on behalf of a table's owner)";
 	login = GetUserNameFromId(identity->login, true);
 	login = login != NULL ? quote_identifier(login) : "(dropped)";
 	return outlived != NULL ? psprintf("login %s; %s is of an earlier transaction", login, outlived)

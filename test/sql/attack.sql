@@ -192,6 +192,35 @@ UPDATE chat_rbac.protection SET linked = '{regress_inbox.chat}' WHERE relation =
 UPDATE chat_rbac.protection SET spec = spec WHERE relation = 'regress_inbox.chat'::regclass;
 RESET ROLE;
 
+-- Maintenance runs what a table's owner has put there, and does not lend the maintainer's rights
+GRANT SELECT ON regress_inbox.chat TO regress_chat_rbac_app;
+SET ROLE regress_chat_rbac_app;
+CREATE TABLE regress_attack.loot (at text, member bigint, chats bigint);
+CREATE FUNCTION regress_attack.look(at text) RETURNS void LANGUAGE sql VOLATILE AS
+  $$INSERT INTO regress_attack.loot SELECT at, chat_rbac.current_member(), (SELECT count(*) FROM regress_inbox.chat)$$;
+CREATE FUNCTION regress_attack.steal(x int, at text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN PERFORM regress_attack.look(at); RETURN x; END$$;
+CREATE TABLE regress_attack.bait (x int);
+INSERT INTO regress_attack.bait VALUES (1);
+CREATE INDEX ON regress_attack.bait (regress_attack.steal(x, 'index'));
+CREATE MATERIALIZED VIEW regress_attack.copy AS SELECT chat_rbac.current_member() AS member, (SELECT count(*) FROM regress_inbox.chat) AS chats WITH NO DATA;
+RESET ROLE;
+TRUNCATE regress_attack.loot;
+SET chat_rbac.identity = '1/7';
+SELECT chat_rbac.current_member(), chat_rbac.can('conversation.view');
+ANALYZE regress_attack.bait;
+REINDEX TABLE regress_attack.bait;
+REFRESH MATERIALIZED VIEW regress_attack.copy;
+DO $$
+BEGIN
+	PERFORM chat_rbac.current_member();
+	ANALYZE regress_attack.bait;
+	PERFORM chat_rbac.current_member();
+END
+$$;
+SELECT DISTINCT * FROM regress_attack.loot;
+SELECT * FROM regress_attack.copy;
+SELECT chat_rbac.current_member();
+
 -- Clean up
 RESET chat_rbac.identity;
 DROP SCHEMA regress_inbox, regress_attack CASCADE;
