@@ -76,7 +76,7 @@ typedef struct RbacQuery
 {
 	const char *sql;
 	int			nargs;
-	Oid			argtypes[4];
+	Oid			argtypes[5];
 	SPIPlanPtr	plan;
 } RbacQuery;
 
@@ -106,6 +106,7 @@ extern void rbac_catalog_close(RbacCatalogScope *scope);
 extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
 								 Datum *args, const char *nulls);
 extern uint64 rbac_catalog_execute(RbacQuery *query, Datum *args);
+extern void rbac_catalog_lock_org(int64 org);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
 extern bool rbac_catalog_bool(uint64 row, int column);
 extern char *rbac_catalog_text(uint64 row, int column);

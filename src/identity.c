@@ -64,8 +64,7 @@ typedef struct Transaction
 typedef struct Setting
 {
 	bool		given;
-	Transaction set_in;			/* none: at the connection's start, or before
-								 * we were loaded */
+	Transaction set_in;			/* none: at the connection's start */
 	int64		org;			/* of an identity */
 	int64		member;
 	char text[	FLEXIBLE_ARRAY_MEMBER]; /* without the transaction */
@@ -162,14 +161,17 @@ new_setting(const char *value, GucSource source)
 {
 	Setting    *setting = rbac_guc_malloc(offsetof(Setting, text) + strlen(value) + 1);
 	Transaction none = {InvalidLocalTransactionId, 0};
+	Transaction unknown = {1, DT_NOBEGIN};
 
 	if (setting == NULL)
 		return NULL;
 	memset(setting, 0, offsetof(Setting, text));
 	strcpy(setting->text, value);
 	setting->given = value[0] != '\0';
-	if (source != PGC_S_SESSION || defining)
+	if (source != PGC_S_SESSION)
 		setting->set_in = none;
+	else if (defining)
+		setting->set_in = unknown;
 	else if (InitializingParallelWorker)
 		setting->set_in = take_transaction(setting->text);
 	else

