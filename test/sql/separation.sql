@@ -1,0 +1,118 @@
+--
+-- Separation of duty: sets of roles of which nobody is granted, or has active, too many
+--
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS chat_rbac;
+TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
+RESET client_min_messages;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+\set SHOW_CONTEXT never
+
+-- ids that are given here are not generated again
+SELECT setval('chat_rbac.role_grant_grant_id_seq', 1000), setval('chat_rbac.separation_separation_id_seq', 1000) \g /dev/null
+
+INSERT INTO chat_rbac.org VALUES (1, 'acme'), (2, 'other');
+INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (1, 1, 'team', 'Support'), (1, 2, 'team', 'Sales');
+INSERT INTO chat_rbac.member (org_id, member_id, name, active) VALUES (1, 1, 'Ada', true), (1, 2, 'Bob', true), (1, 3, 'Eve', false), (2, 1, 'Ada', true);
+INSERT INTO chat_rbac.role (org_id, role_id, name, permissions)
+SELECT o, r, n, p::chat_rbac.permset FROM generate_series(1, 2) o,
+  (VALUES (1, 'Buyer', '{lead.create}'), (2, 'Approver', '{lead.edit}'), (3, 'Payer', '{lead.delete}'), (4, 'Head', '{report.view}'), (5, 'Deputy', '{}'), (6, 'Clerk', '{task.view}')) v (r, n, p);
+INSERT INTO chat_rbac.separation (org_id, separation_id, name) VALUES (1, 1, 'Four eyes');
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 1), (1, 1, 2);
+
+-- What a separation may be
+INSERT INTO chat_rbac.separation (org_id, name) VALUES (1, 'Four eyes');  -- fail
+INSERT INTO chat_rbac.separation (org_id, name) VALUES (1, '');  -- fail
+INSERT INTO chat_rbac.separation (org_id, name, kind) VALUES (1, 'x', 'sometimes');  -- fail
+INSERT INTO chat_rbac.separation (org_id, name, cardinality) VALUES (1, 'x', 1);  -- fail
+INSERT INTO chat_rbac.separation (org_id, name) VALUES (9, 'x');  -- fail
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 9);  -- fail
+INSERT INTO chat_rbac.separation_role VALUES (2, 1, 1);  -- fail
+DELETE FROM chat_rbac.role WHERE org_id = 1 AND role_id = 1;  -- fail
+
+--
+-- Static: each way to give somebody both.  At whatever unit, to whomever, by whomever.
+--
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, unit_id) VALUES (1, 1, 1, 1, 1), (1, 2, 2, 2, NULL), (1, 3, 3, 6, NULL);
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 1, 2);  -- fail
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 1, 2, 2);  -- fail
+UPDATE chat_rbac.role_grant SET member_id = 1 WHERE org_id = 1 AND grant_id = 2;  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 3, 1), (1, 3, 2);  -- fail
+WITH a AS (INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 3, 1))
+  INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 3, 2);  -- fail
+SELECT chat_rbac.grant_role('acme', 'Bob', 'Buyer', 'Sales');  -- fail
+SET session_replication_role = replica;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 1, 2);  -- fail
+RESET session_replication_role;
+-- the same role twice, another org, another role, a change that takes away: nothing is wrong with these
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id) VALUES (1, 4, 1, 1);
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (2, 1, 1), (2, 1, 2), (1, 1, 3), (1, 1, 6);
+UPDATE chat_rbac.role_grant SET role_id = 3 - role_id WHERE org_id = 1 AND grant_id IN (1, 2, 4) RETURNING grant_id, role_id;
+UPDATE chat_rbac.role_grant SET role_id = 3 - role_id WHERE org_id = 1 AND grant_id IN (1, 2, 4);
+DELETE FROM chat_rbac.role_grant WHERE org_id = 1 AND grant_id = 4;
+UPDATE chat_rbac.role_grant SET role_id = 2 WHERE org_id = 1 AND grant_id = 1;
+UPDATE chat_rbac.role_grant SET role_id = 1 WHERE org_id = 1 AND grant_id = 1;
+
+-- By inheritance: of the member's role, at any depth, in either order
+INSERT INTO chat_rbac.role_inherit VALUES (1, 4, 5), (1, 5, 2);
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 1, 4);  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id) VALUES (1, 5, 2, 4);
+INSERT INTO chat_rbac.role_inherit VALUES (1, 5, 1);  -- fail
+INSERT INTO chat_rbac.role_inherit VALUES (1, 4, 6), (1, 6, 1);  -- fail
+UPDATE chat_rbac.role_inherit SET junior_id = CASE junior_id WHEN 5 THEN 1 ELSE 5 END WHERE org_id = 1 AND senior_id = 4;  -- fail
+SET session_replication_role = replica;
+INSERT INTO chat_rbac.role_inherit VALUES (1, 4, 1);  -- fail
+RESET session_replication_role;
+-- a role that nobody holds may inherit both; then nobody can be given it
+DELETE FROM chat_rbac.role_grant WHERE org_id = 1 AND grant_id = 5;
+INSERT INTO chat_rbac.role_inherit VALUES (1, 4, 1);
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 3, 4);  -- fail
+DELETE FROM chat_rbac.role_inherit WHERE org_id = 1 AND senior_id = 4;
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id) VALUES (1, 6, 3, 4);
+
+-- By the separation itself: another role in it, a smaller cardinality, another kind, one set put into another
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 3);  -- fail
+UPDATE chat_rbac.separation SET cardinality = 3 WHERE org_id = 1;
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 3), (1, 1, 6);  -- fail
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 3);
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 1, 2);  -- fail
+UPDATE chat_rbac.separation SET cardinality = 2 WHERE org_id = 1;  -- fail
+UPDATE chat_rbac.separation_role SET role_id = 6 WHERE org_id = 1 AND role_id = 2;  -- fail
+INSERT INTO chat_rbac.separation (org_id, separation_id, name, kind) VALUES (1, 2, 'At work', 'dynamic'), (1, 3, 'Money', 'static');
+INSERT INTO chat_rbac.separation_role VALUES (1, 2, 1), (1, 2, 6);
+UPDATE chat_rbac.separation SET kind = 'static' WHERE org_id = 1 AND separation_id = 2;  -- fail
+INSERT INTO chat_rbac.separation_role VALUES (1, 3, 3), (1, 3, 6);  -- fail
+UPDATE chat_rbac.separation_role SET separation_id = 3 WHERE org_id = 1 AND separation_id = 2;  -- fail
+WITH s AS (INSERT INTO chat_rbac.separation (org_id, separation_id, name) VALUES (1, 4, 'At once') RETURNING *)
+  INSERT INTO chat_rbac.separation_role SELECT org_id, separation_id, unnest('{1,6}'::bigint[]) FROM s;  -- fail
+DELETE FROM chat_rbac.separation WHERE org_id = 1 AND separation_id > 1;
+SELECT * FROM chat_rbac.separation_role ORDER BY 1, 2, 3;
+
+-- Time: what does not overlap does not conflict; what is over does not count
+TRUNCATE chat_rbac.role_grant, chat_rbac.role_inherit, chat_rbac.separation_role;
+UPDATE chat_rbac.separation SET cardinality = 2;
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 1), (1, 1, 2), (1, 1, 3);
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, valid) VALUES
+  (1, 1, 1, 1, '[2001-01-01,2010-01-01)'), (1, 2, 1, 2, '[2005-01-01,2006-01-01)'),
+  (1, 3, 1, 1, '[3000-01-01,3001-01-01)'), (1, 4, 1, 2, '[3001-01-01,3002-01-01)'), (1, 5, 1, 3, '[3002-01-01,)'),
+  (1, 6, 2, 1, '(,3000-01-01)');
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 1, 2, '[3000-12-31,3001-01-01)');  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 1, 2, '(,3000-01-01 00:00:00.000001)');  -- fail
+UPDATE chat_rbac.role_grant SET valid = '(,)' WHERE org_id = 1 AND grant_id = 2;  -- fail
+UPDATE chat_rbac.role_grant SET valid = '[3000-06-01,3001-02-01)' WHERE org_id = 1 AND grant_id = 3;  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 2, 3, '(,2999-01-01)');  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 2, 3, '[-infinity,2999-01-01)');  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 2, 3, '[3000-01-01,)'), (1, 1, 2, '(,3000-01-01)');
+-- three of three: each two overlap, but never all
+UPDATE chat_rbac.separation SET cardinality = 3;
+TRUNCATE chat_rbac.role_grant;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES
+  (1, 1, 1, '[3000-01-01,3001-01-01)'), (1, 1, 2, '[3000-06-01,3002-01-01)'), (1, 1, 3, '[3001-01-01,)');
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 1, 3, '[3000-12-01,3000-12-02)');  -- fail
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 1, 3, '[3000-05-01,3000-06-01)');
+
+-- It is recorded, as a change of roles
+SELECT operation, actions, table_name, row_key, new FROM chat_rbac.audit_event
+ WHERE table_name LIKE '%.separation%' AND org_id = 1 AND xid = (SELECT min(xid::text::bigint)::text::xid8 FROM chat_rbac.audit_event WHERE table_name = 'chat_rbac.separation' AND operation = 'update' AND org_id = 1);
