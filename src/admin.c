@@ -51,7 +51,7 @@ typedef struct Demand
 	char	   *reason;			/* why it is asked for */
 	char	   *refusal;
 	char	   *hint;
-}			Demand;
+} Demand;
 
 /* ---- what is held where ---- */
 
@@ -92,7 +92,7 @@ reaches_unit(const RbacGrants *grants, const RbacScope *scope, int64 unit_id)
 
 /* Do grants carry a permission, under its relation or for every row, at a unit or in the whole org? */
 static bool
-is_held(RbacGrants *grants, const Demand * demand)
+is_held(RbacGrants *grants, const Demand *demand)
 {
 	char		bytes[RBAC_PERMISSION_MAX + 1];
 	const char *relation = "all";
@@ -191,12 +191,12 @@ typedef struct TablePlan
 	Oid			row_type;
 	RbacQuery	query;
 	struct TablePlan *next;
-}			TablePlan;
+} TablePlan;
 
 static RbacQuery *
 demands_query(Relation rel)
 {
-	static TablePlan * plans = NULL;
+	static TablePlan *plans = NULL;
 	TablePlan  *plan;
 
 	for (plan = plans; plan != NULL; plan = plan->next)
@@ -324,7 +324,7 @@ chat_rbac_administer(PG_FUNCTION_ARGS)
 	demands = read_demands(rel, grants, old, new, &ndemands);
 	for (int i = 0; i < ndemands; i++)
 	{
-		const		Demand *demand = &demands[i];
+		const Demand *demand = &demands[i];
 
 		if (demand->refusal != NULL)
 			rbac_refusal_raise("action", grants, demand->permission, demand->refusal, NULL, demand->hint);

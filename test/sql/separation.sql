@@ -116,3 +116,94 @@ INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 
 -- It is recorded, as a change of roles
 SELECT operation, actions, table_name, row_key, new FROM chat_rbac.audit_event
  WHERE table_name LIKE '%.separation%' AND org_id = 1 AND xid = (SELECT min(xid::text::bigint)::text::xid8 FROM chat_rbac.audit_event WHERE table_name = 'chat_rbac.separation' AND operation = 'update' AND org_id = 1);
+
+--
+-- Dynamic: in one session fewer than so many are active.  Where nobody chose, none of them is.
+--
+TRUNCATE chat_rbac.role_grant, chat_rbac.separation, chat_rbac.separation_role;
+INSERT INTO chat_rbac.role (org_id, role_id, name, permissions) VALUES (1, 7, 'Viewer', '{conversation.view}');
+INSERT INTO chat_rbac.separation (org_id, separation_id, name, kind) VALUES (1, 1, 'At work', 'dynamic');
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 1), (1, 1, 2), (1, 1, 3);
+INSERT INTO chat_rbac.role_inherit VALUES (1, 4, 2), (1, 5, 1), (1, 5, 2), (1, 1, 6), (1, 2, 6);
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, unit_id) VALUES
+  (1, 1, 1, 1, 1), (1, 2, 1, 4, 2), (1, 3, 1, 7, NULL), (1, 4, 2, 1, NULL), (1, 5, 2, 5, NULL), (2, 6, 1, 1, NULL), (2, 7, 1, 2, NULL);
+CREATE ROLE regress_chat_rbac_app;
+GRANT SET ON PARAMETER chat_rbac.identity TO regress_chat_rbac_app;
+SET ROLE regress_chat_rbac_app;
+SET chat_rbac.identity = '1/1';
+-- Buyer, and Head, who inherits Approver, are left out; what they inherit beside, too
+SELECT roles, status, chat_rbac.can('conversation.view') AS viewer, chat_rbac.can('lead.create') AS buyer, chat_rbac.can('lead.edit') AS approver,
+       chat_rbac.can('report.view') AS head, chat_rbac.can('task.view') AS clerk FROM chat_rbac.whoami();
+-- one of them, by its own name or by that of a role that inherits it
+SET chat_rbac.active_roles = 'Buyer';
+SELECT roles, chat_rbac.can('conversation.view') AS viewer, chat_rbac.can('lead.create') AS buyer, chat_rbac.can('lead.edit') AS approver FROM chat_rbac.whoami();
+SET chat_rbac.active_roles = 'Head, Viewer';
+SELECT roles, chat_rbac.can('conversation.view') AS viewer, chat_rbac.can('lead.create') AS buyer, chat_rbac.can('lead.edit') AS approver FROM chat_rbac.whoami();
+SET chat_rbac.active_roles = 'Buyer, Approver';
+SELECT chat_rbac.can('conversation.view');  -- fail
+\echo :LAST_ERROR_SQLSTATE
+SET chat_rbac.active_roles = 'Head, Buyer, Viewer';
+SELECT * FROM chat_rbac.whoami();  -- fail
+-- a role that inherits two of them can be no role of a session
+SET chat_rbac.identity = '1/2';
+SET chat_rbac.active_roles = 'Deputy';
+SELECT chat_rbac.can('conversation.view');  -- fail
+SET chat_rbac.active_roles = 'Buyer';
+SELECT roles, chat_rbac.can('lead.create') AS buyer, chat_rbac.can('lead.edit') AS approver FROM chat_rbac.whoami();
+RESET chat_rbac.active_roles;
+SELECT roles FROM chat_rbac.whoami();
+-- another org has no such set
+SET chat_rbac.identity = '2/1';
+SELECT roles FROM chat_rbac.whoami();
+RESET ROLE;
+
+-- A token that names two is refused; one that names one is good, and so is one that is narrowed
+SELECT chat_rbac.create_signing_key('acme') IS NOT NULL AS made;
+UPDATE chat_rbac.role SET permissions = '{token.issue}' WHERE org_id = 1 AND role_id = 7;
+SET chat_rbac.identity = '1/1';
+SELECT chat_rbac.issue_token(1, roles => '{Buyer,Approver}');  -- fail
+UPDATE chat_rbac.separation SET cardinality = 3 WHERE org_id = 1;
+SELECT chat_rbac.issue_token(1, roles => '{Buyer}') AS one, chat_rbac.issue_token(1, roles => '{Buyer,Approver}') AS two, chat_rbac.issue_token(1) AS all \gset
+UPDATE chat_rbac.separation SET cardinality = 2 WHERE org_id = 1;
+RESET chat_rbac.identity;
+SET ROLE regress_chat_rbac_app;
+SELECT set_config('chat_rbac.token', :'one', false) \g /dev/null
+SELECT roles, chat_rbac.can('lead.create') AS buyer, chat_rbac.can('lead.edit') AS approver FROM chat_rbac.whoami();
+SELECT set_config('chat_rbac.token', :'two', false) \g /dev/null
+SELECT chat_rbac.can('lead.create');  -- fail
+\echo :LAST_ERROR_SQLSTATE
+SET chat_rbac.active_roles = 'Approver';
+SELECT roles, chat_rbac.can('lead.create') AS buyer, chat_rbac.can('lead.edit') AS approver FROM chat_rbac.whoami();
+RESET chat_rbac.active_roles;
+SELECT set_config('chat_rbac.token', :'all', false) \g /dev/null
+SELECT roles, chat_rbac.can('lead.create') AS buyer, chat_rbac.can('lead.edit') AS approver FROM chat_rbac.whoami();
+RESET chat_rbac.token;
+RESET ROLE;
+
+-- From the next statement on: a set that is widened, narrowed, made static or dropped; a grant that begins or ends
+SET chat_rbac.identity = '1/1';
+UPDATE chat_rbac.separation SET cardinality = 3 WHERE org_id = 1;
+SELECT roles FROM chat_rbac.whoami();
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, valid) VALUES
+  (1, 8, 1, 3, tstzrange(now() - interval '1 hour', now() + interval '1 hour')), (1, 9, 1, 6, '(,)');
+SELECT roles FROM chat_rbac.whoami();
+UPDATE chat_rbac.role_grant SET valid = tstzrange(now() - interval '2 hours', now() - interval '1 hour') WHERE org_id = 1 AND grant_id = 8;
+SELECT roles FROM chat_rbac.whoami();
+UPDATE chat_rbac.role_grant SET valid = tstzrange(clock_timestamp() + interval '0.2 seconds', NULL) WHERE org_id = 1 AND grant_id = 8;
+SELECT status FROM chat_rbac.whoami();
+SELECT pg_sleep(0.25) \g /dev/null
+SELECT roles FROM chat_rbac.whoami();
+UPDATE chat_rbac.separation SET kind = 'static' WHERE org_id = 1;  -- fail
+DELETE FROM chat_rbac.separation_role WHERE org_id = 1 AND role_id = 3;
+SELECT roles FROM chat_rbac.whoami();
+UPDATE chat_rbac.separation SET cardinality = 2 WHERE org_id = 1;
+SELECT roles FROM chat_rbac.whoami();
+DELETE FROM chat_rbac.separation WHERE org_id = 1;
+SELECT roles FROM chat_rbac.whoami();
+-- two sets: each is looked at as if the other were not there
+INSERT INTO chat_rbac.separation (org_id, separation_id, name, kind) VALUES (1, 1, 'One', 'dynamic'), (1, 2, 'Two', 'dynamic'), (1, 3, 'Static', 'static');
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 1), (1, 1, 2), (1, 2, 3), (1, 2, 7), (1, 3, 5);
+SELECT roles FROM chat_rbac.whoami();
+RESET chat_rbac.identity;
+DROP OWNED BY regress_chat_rbac_app;
+DROP ROLE regress_chat_rbac_app;
