@@ -36,6 +36,7 @@ INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES (NULL, 'HS256'
 INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES ('rsa', 'RS256', sha256('x'));  -- fail
 INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key) VALUES ('rsa', 'RS256', 'no key');  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret, subject_is) VALUES (10, 'a', 'HS256', sha256('a'), 'nobody');  -- fail
+INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (10, 'a"b', 'HS256', sha256('a'));  -- fail
 INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key, issues) VALUES ('rsa', 'RS256', 'no key', true);  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('a'));
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('b'));  -- fail
@@ -224,8 +225,10 @@ UPDATE chat_rbac.signing_key SET org_id = 10, audience = 'somebody';
 :look  -- fail
 UPDATE chat_rbac.signing_key SET audience = NULL, issuer = 'somebody';
 :look  -- fail
--- a secret that has been changed
-UPDATE chat_rbac.signing_key SET issuer = NULL, secret = sha256('another');
+-- a key does not change; another one of the same name is another
+UPDATE chat_rbac.signing_key SET issuer = NULL, secret = sha256('another');  -- fail
+DELETE FROM chat_rbac.signing_key;
+INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret, issues, subject_is) VALUES (10, 'k1', 'HS256', sha256('another'), true, 'member_id');
 :look  -- fail
 -- by a key whose tokens name a subject
 UPDATE chat_rbac.signing_key SET subject_is = 'subject', issuer = 'chat', audience = 'inbox';
@@ -252,6 +255,7 @@ RESET chat_rbac.token;
 --
 -- For how long a setting counts
 --
+SELECT set_config('chat_rbac.identity', :'ada', false);  -- fail, without showing it
 SET chat_rbac.identity_lifetime = 'for ever';  -- fail
 SET ROLE regress_chat_rbac_app;
 SET chat_rbac.identity_lifetime = transaction;  -- fail
