@@ -10,6 +10,7 @@
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
+#include "activation.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"

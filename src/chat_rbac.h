@@ -11,8 +11,7 @@
  *						one row's relations and units looked up in a decision
  *	authz.c				the one decision: which grants carry that right
  *	protection.c		a protected table's specification, compiled
- *	grants.c, compile.c, activation.c
- *						the member's compiled grants, from a cache
+ *	grants.c, compile.c	the member's compiled grants, from a cache; activation.h
  *	token.c				whom a signed token names
  *	identity.c			who asks, read from settings
  *	inval.c, catalog.c	when to forget, and how to read our tables
@@ -316,20 +315,6 @@ extern RbacGrants *rbac_grants_pin(const RbacAsker *asker);
 extern void rbac_grants_unpin(RbacGrants *grants);
 extern void rbac_grants_forget(RbacGrants *grants);
 extern void rbac_grants_stats(RbacCacheStats *stats);
-
-/* ---- activation.c: roles that may not be active together ---- */
-
-/* A dynamic separation of duty. */
-typedef struct RbacSeparation
-{
-	char	   *name;
-	int			cardinality;	/* so many roles are too many */
-	int			nroles;
-	int64	   *roles;
-} RbacSeparation;
-
-extern RbacSeparation *rbac_activation_load(const RbacCatalogScope *scope, int64 org, int *nsets);
-extern bool rbac_activation_has(const RbacSeparation *set, int64 role_id);
 
 /* ---- compile.c: read from the tables ---- */
 

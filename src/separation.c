@@ -31,7 +31,6 @@ PG_FUNCTION_INFO_V1(chat_rbac_refuse_joint);
 	1, {INT8OID}, NULL}
 
 static RbacQuery lock_shared = ORG_LOCK("KEY SHARE");
-static RbacQuery lock_grants = ORG_LOCK("NO KEY UPDATE");
 static RbacQuery lock_all = ORG_LOCK("UPDATE");
 
 static RbacQuery any_static = {
@@ -204,12 +203,15 @@ chat_rbac_refuse_joint(PG_FUNCTION_ARGS)
 		lock_org(&lock_shared, org);
 		if (!has_static(org))
 			return PointerGetDatum(NULL);
-		lock_org(&lock_grants, org);
+		rbac_catalog_lock_org(DatumGetInt64(org));
 		require_separate(org, &member);
 	}
 	else
 	{
-		lock_org(strcmp(table, "role_inherit") == 0 ? &lock_grants : &lock_all, org);
+		if (strcmp(table, "role_inherit") == 0)
+			rbac_catalog_lock_org(DatumGetInt64(org));
+		else
+			lock_org(&lock_all, org);
 		if (has_static(org))
 			require_separate(org, NULL);
 	}

@@ -205,5 +205,41 @@ INSERT INTO chat_rbac.separation (org_id, separation_id, name, kind) VALUES (1, 
 INSERT INTO chat_rbac.separation_role VALUES (1, 1, 1), (1, 1, 2), (1, 2, 3), (1, 2, 7), (1, 3, 5);
 SELECT roles FROM chat_rbac.whoami();
 RESET chat_rbac.identity;
+
+--
+-- Who may separate: who holds role.manage in the whole org; and nobody loosens what binds them
+--
+TRUNCATE chat_rbac.role_grant, chat_rbac.separation, chat_rbac.separation_role;
+UPDATE chat_rbac.role SET name = 'Keeper', permissions = '{role.*}' WHERE org_id = 1 AND role_id = 7;
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, unit_id) VALUES (1, 1, 1, 7, NULL), (1, 2, 1, 1, NULL), (1, 3, 2, 7, 1);
+INSERT INTO chat_rbac.separation (org_id, separation_id, name) VALUES (1, 1, 'Mine'), (2, 1, 'Theirs');
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 2), (1, 1, 6), (2, 1, 1);
+GRANT USAGE ON SCHEMA chat_rbac TO regress_chat_rbac_app;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON chat_rbac.separation, chat_rbac.separation_role, chat_rbac.role_grant TO regress_chat_rbac_app;
+SET ROLE regress_chat_rbac_app;
+SELECT count(*) FROM chat_rbac.separation;
+SET chat_rbac.identity = '1/2';
+SELECT name FROM chat_rbac.separation;
+INSERT INTO chat_rbac.separation (org_id, name) VALUES (1, 'Hers');  -- fail
+DELETE FROM chat_rbac.separation_role WHERE org_id = 1;  -- fail
+SET chat_rbac.identity = '1/1';
+INSERT INTO chat_rbac.separation (org_id, separation_id, name) VALUES (2, 2, 'There');  -- fail
+INSERT INTO chat_rbac.separation (org_id, separation_id, name) VALUES (1, 2, 'New');
+INSERT INTO chat_rbac.separation_role VALUES (1, 2, 2), (1, 2, 3);
+UPDATE chat_rbac.separation SET cardinality = 3 WHERE name = 'New' RETURNING name, cardinality;
+UPDATE chat_rbac.separation SET cardinality = 2 WHERE name = 'New';
+UPDATE chat_rbac.separation SET separation_id = 9 WHERE name = 'New';  -- fail
+DELETE FROM chat_rbac.separation_role WHERE separation_id = 2 AND role_id = 3;
+DELETE FROM chat_rbac.separation WHERE name = 'New';
+UPDATE chat_rbac.separation SET cardinality = 3 WHERE name = 'Mine';  -- fail
+UPDATE chat_rbac.separation SET kind = 'dynamic' WHERE name = 'Mine';  -- fail
+DELETE FROM chat_rbac.separation_role WHERE separation_id = 1 AND role_id = 2;  -- fail
+DELETE FROM chat_rbac.separation;  -- fail
+TRUNCATE chat_rbac.separation, chat_rbac.separation_role;  -- fail
+-- a grant that is not to be is refused to a member as to everybody
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 1);  -- fail
+RESET ROLE;
+SELECT separation_id, role_id FROM chat_rbac.separation_role WHERE org_id = 1 ORDER BY 1, 2;
+RESET chat_rbac.identity;
 DROP OWNED BY regress_chat_rbac_app;
 DROP ROLE regress_chat_rbac_app;
