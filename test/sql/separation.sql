@@ -162,9 +162,10 @@ SELECT chat_rbac.create_signing_key('acme') IS NOT NULL AS made;
 UPDATE chat_rbac.role SET permissions = '{token.issue}' WHERE org_id = 1 AND role_id = 7;
 SET chat_rbac.identity = '1/1';
 SELECT chat_rbac.issue_token(1, roles => '{Buyer,Approver}');  -- fail
+BEGIN;
 UPDATE chat_rbac.separation SET cardinality = 3 WHERE org_id = 1;
 SELECT chat_rbac.issue_token(1, roles => '{Buyer}') AS one, chat_rbac.issue_token(1, roles => '{Buyer,Approver}') AS two, chat_rbac.issue_token(1) AS all \gset
-UPDATE chat_rbac.separation SET cardinality = 2 WHERE org_id = 1;
+ROLLBACK;
 RESET chat_rbac.identity;
 SET ROLE regress_chat_rbac_app;
 SELECT set_config('chat_rbac.token', :'one', false) \g /dev/null
