@@ -95,9 +95,9 @@ DECLARE
 	o constant bigint := chat_rbac.find_by_name('org', org, NULL, NULL);
 	s constant bigint := chat_rbac.find_by_name('separation', separation, o, org);
 BEGIN
-	UPDATE chat_rbac.separation x SET cardinality = set_separation_cardinality.cardinality WHERE x.org_id = o AND x.separation_id = s;
 	PERFORM chat_rbac.check_cardinality(separation, cardinality,
 		(SELECT count(*)::integer FROM chat_rbac.separation_role x WHERE x.org_id = o AND x.separation_id = s));
+	UPDATE chat_rbac.separation x SET cardinality = set_separation_cardinality.cardinality WHERE x.org_id = o AND x.separation_id = s;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.set_separation_cardinality(text, text, integer) FROM PUBLIC;
