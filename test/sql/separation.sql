@@ -105,6 +105,10 @@ UPDATE chat_rbac.role_grant SET valid = '[3000-06-01,3001-02-01)' WHERE org_id =
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 2, 3, '(,2999-01-01)');  -- fail
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 2, 3, '[-infinity,2999-01-01)');  -- fail
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 2, 3, '[3000-01-01,)'), (1, 1, 2, '(,3000-01-01)');
+-- one role by two grants is one, though another follows
+TRUNCATE chat_rbac.role_grant;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, valid) VALUES
+  (1, 1, 1, 1, '[3000-01-01,3001-01-01)'), (1, 1, 1, 2, '[3000-01-01,3001-01-01)'), (1, 1, 2, 2, '[3001-01-01,)');
 -- three of three: each two overlap, but never all
 UPDATE chat_rbac.separation SET cardinality = 3;
 TRUNCATE chat_rbac.role_grant;
@@ -189,6 +193,8 @@ INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, valid) V
   (1, 8, 1, 3, tstzrange(now() - interval '1 hour', now() + interval '1 hour')), (1, 9, 1, 6, '(,)');
 SELECT roles FROM chat_rbac.whoami();
 UPDATE chat_rbac.role_grant SET valid = tstzrange(now() - interval '2 hours', now() - interval '1 hour') WHERE org_id = 1 AND grant_id = 8;
+SELECT roles FROM chat_rbac.whoami();
+UPDATE chat_rbac.role_grant SET valid = '[3000-01-01,)' WHERE org_id = 1 AND grant_id = 8;
 SELECT roles FROM chat_rbac.whoami();
 UPDATE chat_rbac.role_grant SET valid = tstzrange(clock_timestamp() + interval '0.2 seconds', NULL) WHERE org_id = 1 AND grant_id = 8;
 SELECT status FROM chat_rbac.whoami();
