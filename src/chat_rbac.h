@@ -14,6 +14,7 @@
  *	grants.c, compile.c	the member's compiled grants, from a cache
  *	token.c				whom a signed token names
  *	identity.c			who asks, read from settings
+ *	clock.c				whether a shift holds, by the clock of its time zone
  *	inval.c, catalog.c	when to forget, and how to read our tables
  *	pure.h				permissions, sets, graphs: bytes only
  *
@@ -35,6 +36,7 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "pgtime.h"
 #include "pure.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -121,6 +123,13 @@ rbac_hash_bytea(const void *data, size_t len)
 {
 	return (bytea *) cstring_to_text_with_len(data, (int) len);
 }
+
+/* ---- clock.c: shifts, on the clocks of their time zones ---- */
+
+extern pg_tz *rbac_clock_zone(const char *name, size_t len);
+extern bool rbac_clock_holds(const RbacShift *shift, pg_tz *zone, TimestampTz at);
+extern TimestampTz rbac_clock_next(const RbacShift *shift, pg_tz *zone, TimestampTz at);
+extern bool rbac_clock_judge(struct varlena *value, TimestampTz at, TimestampTz *until);
 
 /* ---- jose.c: signatures of tokens; see jose.h ---- */
 

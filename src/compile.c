@@ -39,6 +39,7 @@ typedef struct GrantRow
 	bool		org_wide;
 	int64		unit_id;
 	bool		valid_now;
+	bool		in_shift;		/* or has none */
 } GrantRow;
 
 static RbacQuery member_by_id = {
@@ -58,7 +59,7 @@ static RbacQuery member_by_login = {
 /* Grants that are over never come back; those to come say when. */
 static RbacQuery grants_of_member = {
 	"SELECT g.role_id, g.unit_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
-	" g.valid OPERATOR(pg_catalog.@>) $3"
+	" g.valid OPERATOR(pg_catalog.@>) $3, g.shift"
 	" FROM chat_rbac.role_grant g"
 	" WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.member_id OPERATOR(pg_catalog.=) $2"
 	" AND (pg_catalog.upper_inf(g.valid) OR pg_catalog.upper(g.valid) OPERATOR(pg_catalog.>) $3)",
@@ -98,7 +99,7 @@ static RbacQuery units_below = {
 	2, {INT8OID, INT8ARRAYOID}, NULL
 };
 
-/* Who holds a role at unit $2 or below it. */
+/* Who holds a role at unit $2 or below it; also who is not on shift now. */
 static RbacQuery people_below = {
 	"WITH RECURSIVE s(unit_id) AS ("
 	" SELECT $2 UNION SELECT u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
@@ -189,6 +190,25 @@ note_bound(RbacGrants *grants, uint64 row, int column)
 		grants->valid_until = bound;
 }
 
+/*
+ * Does a grant's shift hold, if it has one?  When that changes, so may the
+ * answer.
+ */
+static bool
+is_in_shift(RbacGrants *grants, uint64 row, int column)
+{
+	bool		isnull;
+	Datum		shift = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	TimestampTz until;
+	bool		holds;
+
+	if (isnull)
+		return true;
+	holds = rbac_clock_judge(PG_DETOAST_DATUM_PACKED(shift), grants->made_at, &until);
+	grants->valid_until = Min(grants->valid_until, until);
+	return holds;
+}
+
 /* Fill in who it is; false if no grants need be read. */
 static bool
 load_member(RbacGrants *grants, const RbacCatalogScope *scope)
@@ -245,6 +265,7 @@ load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
 		result[i].unit_id = rbac_catalog_int64(i, 2, &isnull);
 		result[i].org_wide = isnull;
 		result[i].valid_now = rbac_catalog_bool(i, 5);
+		result[i].in_shift = is_in_shift(grants, i, 6);
 		note_bound(grants, i, 3);
 		note_bound(grants, i, 4);
 	}
@@ -435,6 +456,48 @@ mark_granted(const RbacGrants *grants, const RoleNode *nodes, int nnodes, const 
 	}
 }
 
+/*
+ * Leave out the grants whose shift does not hold.  They count all the same for
+ * whoever holds shift.exempt by another grant, which counts, and is active.
+ */
+static void
+apply_shifts(const RbacGrants *grants, GrantRow *rows, int nrows,
+			 const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges)
+{
+	static const char exempt[] = "shift.exempt";
+	RbacPermission wanted;
+	bool	   *closure;
+	bool	   *within;
+	bool	   *marked;
+	bool	   *named;
+	int			nout = 0;
+
+	for (int i = 0; i < nrows; i++)
+		nout += rows[i].valid_now && !rows[i].in_shift;
+	if (nout == 0)
+		return;
+
+	closure = palloc0(Max(nnodes, 1));
+	within = palloc0(Max(nnodes, 1));
+	marked = palloc0(Max(nnodes, 1));
+	named = palloc0(Max(nnodes, 1));
+	for (int i = 0; i < nrows; i++)
+	{
+		int			role = find_node(nodes, nnodes, rows[i].role_id);
+
+		if (role >= 0 && rows[i].valid_now && rows[i].in_shift)
+			mark_granted(grants, nodes, nnodes, edges, nedges, role, closure, within, marked, named);
+	}
+	(void) rbac_permission_parse(exempt, strlen(exempt), &wanted);
+	for (int i = 0; i < nnodes; i++)
+	{
+		if (marked[i] && rbac_permset_covers(&nodes[i].permissions, &wanted))
+			return;
+	}
+	for (int i = 0; i < nrows; i++)
+		rows[i].valid_now &= rows[i].in_shift;
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -560,6 +623,7 @@ rbac_compile_grants(RbacGrants *grants)
 		RoleNode   *nodes = load_roles(grants, &scope, rows, nrows, &nnodes, &edges, &nedges);
 
 		choose_active(grants, rows, nrows, nodes, nnodes, edges, nedges);
+		apply_shifts(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
 	}
