@@ -21,6 +21,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -223,6 +224,22 @@ uint64
 rbac_catalog_execute(RbacQuery *query, Datum *args)
 {
 	return rows_or_error(SPI_execute_plan(kept_plan(query), args, NULL, false, 0));
+}
+
+/* Serialise changes to the model of one org, to the end of the transaction. */
+void
+rbac_catalog_lock_org(int64 org)
+{
+	static RbacQuery lock = {
+		"SELECT 1 FROM chat_rbac.org o WHERE o.org_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+		1, {INT8OID}, NULL
+	};
+	RbacCatalogScope scope;
+	Datum		arg = Int64GetDatum(org);
+
+	rbac_catalog_open(&scope);
+	rbac_catalog_execute(&lock, &arg);
+	rbac_catalog_close(&scope);
 }
 
 /* An int8 of the last query's result; isnull may be NULL where none can be. */

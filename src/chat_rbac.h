@@ -78,7 +78,7 @@ typedef struct RbacQuery
 {
 	const char *sql;
 	int			nargs;
-	Oid			argtypes[4];
+	Oid			argtypes[5];
 	SPIPlanPtr	plan;
 } RbacQuery;
 
@@ -108,6 +108,7 @@ extern void rbac_catalog_close(RbacCatalogScope *scope);
 extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
 								 Datum *args, const char *nulls);
 extern uint64 rbac_catalog_execute(RbacQuery *query, Datum *args);
+extern void rbac_catalog_lock_org(int64 org);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
 extern bool rbac_catalog_bool(uint64 row, int column);
 extern char *rbac_catalog_text(uint64 row, int column);
@@ -201,7 +202,6 @@ extern const char *rbac_identity_lifetime(void);
 extern const char *rbac_identity_outlived(void);
 extern void rbac_identity_note_token(int64 org, int64 member);
 extern bool rbac_identity_by_setting(int64 *org, int64 *member);
-extern bool rbac_identity_is_secret(void);
 extern const char *rbac_identity_active_roles(void);
 extern const char *rbac_identity_request_id(void);
 extern const char *rbac_identity_reason(void);

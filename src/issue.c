@@ -345,6 +345,7 @@ chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
 
 	if (check->grants == NULL || check->grants->member != member)
 		check = rbac_authz_require(fcinfo->flinfo, "member.manage", "revoke the tokens of another member");
+	PreventCommandIfReadOnly("revoke_tokens()");
 	values[0] = Int64GetDatum(check->grants->org);
 	values[1] = Int64GetDatum(member);
 	values[2] = TimestampTzGetDatum(now);

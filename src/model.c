@@ -19,11 +19,6 @@
 
 PG_FUNCTION_INFO_V1(chat_rbac_refuse_cycle);
 
-static RbacQuery org_lock = {
-	"SELECT 1 FROM chat_rbac.org o WHERE o.org_id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-	1, {INT8OID}, NULL
-};
-
 /* Is $3 the unit $2 or one above it? */
 static RbacQuery unit_above = {
 	"WITH RECURSIVE up(unit_id) AS (SELECT $2 UNION SELECT u.parent_id FROM up JOIN chat_rbac.unit u"
@@ -54,17 +49,6 @@ row_column(TriggerData *trigdata, HeapTuple row, const char *name, bool *isnull)
 				 errmsg("table \"%s\" has no bigint column \"%s\"",
 						RelationGetRelationName(trigdata->tg_relation), name)));
 	return SPI_getbinval(row, desc, attnum, isnull);
-}
-
-/* Serialise changes of hierarchy in one org, to the end of the transaction. */
-static void
-lock_org(Datum org)
-{
-	RbacCatalogScope scope;
-
-	rbac_catalog_open(&scope);
-	rbac_catalog_execute(&org_lock, &org);
-	rbac_catalog_close(&scope);
 }
 
 /*
@@ -102,7 +86,7 @@ chat_rbac_refuse_cycle(PG_FUNCTION_ARGS)
 	if (isnull[0] || isnull[1] || isnull[2])
 		return PointerGetDatum(NULL);
 
-	lock_org(args[0]);
+	rbac_catalog_lock_org(DatumGetInt64(args[0]));
 	CommandCounterIncrement();	/* the other rows of this command count */
 
 	is_unit = strcmp(RelationGetRelationName(trigdata->tg_relation), "unit") == 0;

@@ -144,7 +144,11 @@ DECLARE
 BEGIN
 	/* here and not by a constraint alone, whose error would show the secret */
 	problem := CASE
-		WHEN NEW.kid IS NULL OR octet_length(NEW.kid) NOT BETWEEN 1 AND 255 THEN 'its kid must have 1 to 255 bytes'
+		WHEN NEW.kid IS NULL OR octet_length(NEW.kid) NOT BETWEEN 1 AND 255 OR NEW.kid ~ '[[:cntrl:]"\\]'
+			THEN 'its kid must have 1 to 255 bytes, and no quote, backslash or control character'
+		/* what signs tokens is not exchanged and put back without a trace: the trail does not show secrets */
+		WHEN TG_OP = 'UPDATE' AND (NEW.algorithm, NEW.secret, NEW.public_key) IS DISTINCT FROM (OLD.algorithm, OLD.secret, OLD.public_key)
+			THEN 'a key does not change; add another, and retire this one'
 		WHEN NEW.key_id IS NULL OR NEW.roles_narrow IS NULL OR NEW.issues IS NULL THEN 'key_id, roles_narrow and issues must not be null'
 		WHEN NEW.subject_is IS NULL OR NEW.subject_is NOT IN ('subject', 'member_id') THEN 'subject_is must be subject or member_id'
 		WHEN NEW.algorithm = 'HS256' AND (NEW.secret IS NULL OR NEW.public_key IS NOT NULL) THEN 'HS256 takes a secret, and no public key'

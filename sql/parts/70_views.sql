@@ -1,10 +1,12 @@
 /* ---- views for people in psql ---- */
 
-/* The views show all orgs to whoever may read the tables: DBAs. */
+/* The views show what whoever looks may see of the tables: DBAs all orgs. */
 
-CREATE VIEW chat_rbac.unit_path AS
+CREATE VIEW chat_rbac.unit_path WITH (security_invoker = true) AS
 WITH RECURSIVE path (org_id, unit_id, path, ids) AS (
-	SELECT u.org_id, u.unit_id, u.name, ARRAY[u.unit_id] FROM chat_rbac.unit u WHERE u.parent_id IS NULL
+	/* from the top, or from the highest that may be seen */
+	SELECT u.org_id, u.unit_id, u.name, ARRAY[u.unit_id] FROM chat_rbac.unit u
+	WHERE NOT EXISTS (SELECT FROM chat_rbac.unit above WHERE above.org_id = u.org_id AND above.unit_id = u.parent_id)
 	UNION ALL
 	SELECT u.org_id, u.unit_id, p.path || ' / ' || u.name, p.ids || u.unit_id
 	FROM path p JOIN chat_rbac.unit u ON u.org_id = p.org_id AND u.parent_id = p.unit_id
@@ -13,7 +15,7 @@ WITH RECURSIVE path (org_id, unit_id, path, ids) AS (
 SELECT org_id, unit_id, path FROM path;
 COMMENT ON VIEW chat_rbac.unit_path IS 'Each unit with the names from the top down, as "EMEA / Support / Tier 1".';
 
-CREATE VIEW chat_rbac.role_tree AS
+CREATE VIEW chat_rbac.role_tree WITH (security_invoker = true) AS
 WITH RECURSIVE tree (org_id, role_id, depth, path) AS (
 	SELECT r.org_id, r.role_id, 0, ARRAY[r.name]
 	FROM chat_rbac.role r
@@ -39,9 +41,9 @@ JOIN chat_rbac.role r ON r.org_id = t.org_id AND r.role_id = t.role_id
 ORDER BY o.name, t.path;
 COMMENT ON VIEW chat_rbac.role_tree IS 'The hierarchy of roles, seniors above, what they inherit indented below; how many members hold each now; and how many permissions it has by itself, by resource (resource.*: all). The permissions themselves are in chat_rbac.role.';
 
-CREATE VIEW chat_rbac.grants AS
+CREATE VIEW chat_rbac.grants WITH (security_invoker = true) AS
 SELECT o.name AS org, m.name AS member, r.name AS role,
-	CASE WHEN g.unit_id IS NULL THEN '(whole org)' ELSE p.path END AS unit,
+	CASE WHEN g.unit_id IS NULL THEN '(whole org)' ELSE coalesce(p.path, 'unit ' || g.unit_id) END AS unit,
 	CASE WHEN NOT m.active THEN 'member inactive'
 		WHEN g.valid @> now() THEN 'in force'
 		WHEN lower(g.valid) > now() THEN 'to come'
@@ -57,7 +59,7 @@ LEFT JOIN chat_rbac.member b ON b.org_id = g.org_id AND b.member_id = g.granted_
 ORDER BY o.name, m.name, r.name, unit, g.grant_id;
 COMMENT ON VIEW chat_rbac.grants IS 'Who holds which role where, since when, until when, by whom and why.';
 
-CREATE VIEW chat_rbac.effective_permissions AS
+CREATE VIEW chat_rbac.effective_permissions WITH (security_invoker = true) AS
 WITH RECURSIVE held (org_id, member_id, unit_id, granted_id, role_id) AS (
 	SELECT g.org_id, g.member_id, g.unit_id, g.role_id, g.role_id
 	FROM chat_rbac.role_grant g JOIN chat_rbac.member m ON m.org_id = g.org_id AND m.member_id = g.member_id
@@ -67,7 +69,7 @@ WITH RECURSIVE held (org_id, member_id, unit_id, granted_id, role_id) AS (
 	FROM held h JOIN chat_rbac.role_inherit i ON i.org_id = h.org_id AND i.senior_id = h.role_id
 )
 SELECT o.name AS org, m.name AS member, p AS permission,
-	CASE WHEN h.unit_id IS NULL THEN '(whole org)' ELSE up.path END AS unit,
+	CASE WHEN h.unit_id IS NULL THEN '(whole org)' ELSE coalesce(up.path, 'unit ' || h.unit_id) END AS unit,
 	string_agg(DISTINCT CASE WHEN h.granted_id = h.role_id THEN r.name ELSE g.name || ' > ' || r.name END, ', ') AS through
 FROM held h
 JOIN chat_rbac.org o ON o.org_id = h.org_id

@@ -36,6 +36,7 @@ INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES (NULL, 'HS256'
 INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES ('rsa', 'RS256', sha256('x'));  -- fail
 INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key) VALUES ('rsa', 'RS256', 'no key');  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret, subject_is) VALUES (10, 'a', 'HS256', sha256('a'), 'nobody');  -- fail
+INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (10, 'a"b', 'HS256', sha256('a'));  -- fail
 INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key, issues) VALUES ('rsa', 'RS256', 'no key', true);  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('a'));
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('b'));  -- fail
@@ -52,7 +53,7 @@ RESET ROLE;
 REVOKE ALL ON ALL TABLES IN SCHEMA chat_rbac FROM regress_chat_rbac_app;
 REVOKE USAGE ON SCHEMA chat_rbac FROM regress_chat_rbac_app;
 -- changes are on record, secrets are not
-SELECT operation, actions, org_id, new ? 'secret' AS secret, new ->> 'kid' AS kid FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.signing_key'::regclass AND operation <> 'truncate' ORDER BY event_id;
+SELECT operation, actions, org_id, new ? 'secret' AS secret, new ->> 'kid' AS kid FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.signing_key'::regclass AND operation = 'insert' AND new ->> 'kid' = 'a' ORDER BY event_id;
 DELETE FROM chat_rbac.signing_key;
 
 --
@@ -224,8 +225,10 @@ UPDATE chat_rbac.signing_key SET org_id = 10, audience = 'somebody';
 :look  -- fail
 UPDATE chat_rbac.signing_key SET audience = NULL, issuer = 'somebody';
 :look  -- fail
--- a secret that has been changed
-UPDATE chat_rbac.signing_key SET issuer = NULL, secret = sha256('another');
+-- a key does not change; another one of the same name is another
+UPDATE chat_rbac.signing_key SET issuer = NULL, secret = sha256('another');  -- fail
+DELETE FROM chat_rbac.signing_key;
+INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret, issues, subject_is) VALUES (10, 'k1', 'HS256', sha256('another'), true, 'member_id');
 :look  -- fail
 -- by a key whose tokens name a subject
 UPDATE chat_rbac.signing_key SET subject_is = 'subject', issuer = 'chat', audience = 'inbox';
@@ -252,6 +255,7 @@ RESET chat_rbac.token;
 --
 -- For how long a setting counts
 --
+SELECT set_config('chat_rbac.identity', :'ada', false);  -- fail, without showing it
 SET chat_rbac.identity_lifetime = 'for ever';  -- fail
 SET ROLE regress_chat_rbac_app;
 SET chat_rbac.identity_lifetime = transaction;  -- fail

@@ -1,0 +1,356 @@
+/*-------------------------------------------------------------------------
+ *
+ * src/admin.c
+ *	  Changes to the RBAC tables by members: nobody gives what they do not hold.
+ *
+ * chat_rbac.demands() says, in SQL, what a change asks for: permissions, each at a
+ * unit or in the whole org.  The decision whether who asks holds them is the
+ * library's one decision, and is made here, row by row, before the row is written.
+ *
+ * All such changes in one org wait for each other: the org's row is locked first,
+ * and only then are the asker's grants looked at, anew, so that what another
+ * session has taken away meanwhile does not count.  Two owners cannot remove each
+ * other.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "chat_rbac.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+PG_FUNCTION_INFO_V1(chat_rbac_administer);
+PG_FUNCTION_INFO_V1(chat_rbac_administer_truncate);
+PG_FUNCTION_INFO_V1(chat_rbac_units_scope);
+
+static RbacQuery units_at_or_below = {
+	"WITH RECURSIVE s(unit_id) AS (SELECT r FROM pg_catalog.unnest($2) AS r"
+	" UNION SELECT u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
+	" SELECT s.unit_id FROM s",
+	2, {INT8OID, INT8ARRAYOID}, NULL
+};
+
+static RbacQuery unit_and_above = {
+	"WITH RECURSIVE up(unit_id) AS (SELECT $2 UNION SELECT u.parent_id FROM up JOIN chat_rbac.unit u"
+	" ON u.org_id OPERATOR(pg_catalog.=) $1 AND u.unit_id OPERATOR(pg_catalog.=) up.unit_id"
+	" WHERE u.parent_id IS NOT NULL) SELECT up.unit_id FROM up",
+	2, {INT8OID, INT8OID}, NULL
+};
+
+/* What a change asks for: a permission held at a unit, or, if refusal is given, nothing would do. */
+typedef struct Demand
+{
+	char	   *permission;		/* NULL with a refusal that is about none */
+	bool		org_wide;
+	int64		unit_id;		/* unless org_wide */
+	char	   *reason;			/* why it is asked for */
+	char	   *refusal;
+	char	   *hint;
+}			Demand;
+
+/* ---- what is held where ---- */
+
+/* The ids of the units in the first column of the last query, in own memory. */
+static int64 *
+unit_ids(uint64 rows, MemoryContext context)
+{
+	int64	   *ids = MemoryContextAlloc(context, sizeof(int64) * Max(rows, 1));
+
+	for (uint64 i = 0; i < rows; i++)
+		ids[i] = rbac_catalog_int64(i, 1, NULL);
+	return ids;
+}
+
+static bool
+reaches_unit(const RbacGrants *grants, const RbacScope *scope, int64 unit_id)
+{
+	MemoryContext own = CurrentMemoryContext;
+	RbacCatalogScope catalog;
+	Datum		args[2] = {Int64GetDatum(grants->org), Int64GetDatum(unit_id)};
+	uint64		rows;
+	int64	   *above;
+
+	rbac_catalog_open(&catalog);
+	rows = rbac_catalog_query(&catalog, &unit_and_above, args, NULL);
+	above = unit_ids(rows, own);
+	rbac_catalog_close(&catalog);
+	for (int i = 0; i < scope->nreach; i++)
+	{
+		for (uint64 n = 0; n < rows; n++)
+		{
+			if (scope->reach[i]->unit_id == above[n])
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Do grants carry a permission, under its relation or for every row, at a unit or in the whole org? */
+static bool
+is_held(RbacGrants *grants, const Demand * demand)
+{
+	char		bytes[RBAC_PERMISSION_MAX + 1];
+	const char *relation = "all";
+	int			relation_len = 3;
+	RbacPermission wanted;
+	RbacPermset set = {bytes, 0};
+	const RbacScope *scope;
+
+	if (rbac_permission_parse(demand->permission, strlen(demand->permission), &wanted) != NULL)
+		elog(ERROR, "invalid permission \"%s\"", demand->permission);
+	if (wanted.relation_len > 0)
+	{
+		relation = &demand->permission[wanted.len - wanted.relation_len];
+		relation_len = wanted.relation_len;
+		wanted.len -= wanted.relation_len + 1;
+		wanted.relation_len = 0;
+	}
+	rbac_permset_pack(&wanted, 1, bytes);
+	set.size = rbac_permset_packed_size(&wanted, 1);
+	scope = rbac_authz_scope(grants, &set, relation, relation_len, true, false, CurrentMemoryContext);
+	return scope->org_wide ||
+		(!demand->org_wide && scope->nreach > 0 && reaches_unit(grants, scope, demand->unit_id));
+}
+
+/*
+ * chat_rbac.units_scope(permissions permset) -> bigint[]
+ *		The ids of the units at or below which any of the permissions is granted
+ *		for every row.  Org-wide grants are not in it.
+ */
+Datum
+chat_rbac_units_scope(PG_FUNCTION_ARGS)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	MemoryContext own = CurrentMemoryContext;
+	RbacPermset wanted;
+	const RbacScope *scope;
+	RbacCatalogScope catalog;
+	Datum		args[2];
+	int64	   *ids;
+	uint64		rows;
+
+	if (check->grants == NULL)
+		return rbac_compile_array(NULL, 0);
+	rbac_permset_view(PG_GETARG_VARLENA_PP(0), &wanted);
+	scope = rbac_authz_scope(check->grants, &wanted, "all", 3, false, false, CurrentMemoryContext);
+	if (scope->nreach == 0)
+		return rbac_compile_array(NULL, 0);
+	ids = palloc(sizeof(int64) * scope->nreach);
+	for (int i = 0; i < scope->nreach; i++)
+		ids[i] = scope->reach[i]->unit_id;
+
+	args[0] = Int64GetDatum(check->grants->org);
+	args[1] = rbac_compile_array(ids, scope->nreach);
+	rbac_catalog_open(&catalog);
+	rows = rbac_catalog_query(&catalog, &units_at_or_below, args, NULL);
+	ids = unit_ids(rows, own);
+	rbac_catalog_close(&catalog);
+	return rbac_compile_array(ids, (int) rows);
+}
+
+/* ---- the trigger ---- */
+
+/* Past row-level security, and so past this too: whoever could switch it off. */
+static bool
+is_above(Oid relid)
+{
+	return has_bypassrls_privilege(GetUserId()) || rbac_is_owner(relid, GetUserId());
+}
+
+static void
+unpin(void *grants)
+{
+	rbac_grants_unpin((RbacGrants *) grants);
+}
+
+/* The asker's grants as they are now, until the current memory context is reset; NULL: nobody's. */
+static RbacGrants *
+grants_of_now(void)
+{
+	MemoryContextCallback *release = palloc0(sizeof(MemoryContextCallback));
+	RbacAsker	asker;
+	RbacGrants *grants;
+
+	rbac_token_asker(&asker);
+	grants = rbac_grants_pin(&asker);
+	release->func = unpin;
+	release->arg = grants;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, release);
+	return grants->standing == RBAC_ACTIVE ? grants : NULL;
+}
+
+/* One kept plan for each of the tables, whose rows it takes. */
+typedef struct TablePlan
+{
+	Oid			relid;
+	Oid			row_type;
+	RbacQuery	query;
+	struct TablePlan *next;
+}			TablePlan;
+
+static RbacQuery *
+demands_query(Relation rel)
+{
+	static TablePlan * plans = NULL;
+	TablePlan  *plan;
+
+	for (plan = plans; plan != NULL; plan = plan->next)
+	{
+		if (plan->relid == RelationGetRelid(rel) && plan->row_type == rel->rd_rel->reltype)
+			return &plan->query;
+	}
+	plan = MemoryContextAllocZero(TopMemoryContext, sizeof(TablePlan));
+	plan->relid = RelationGetRelid(rel);
+	plan->row_type = rel->rd_rel->reltype;
+	plan->query.sql = "SELECT d.permission::text, d.unit_id, d.reason, d.refusal, d.hint"
+		" FROM chat_rbac.demands($1, pg_catalog.to_jsonb($2), pg_catalog.to_jsonb($3), $4, $5) AS d";
+	plan->query.nargs = 5;
+	plan->query.argtypes[0] = TEXTOID;
+	plan->query.argtypes[1] = plan->row_type;
+	plan->query.argtypes[2] = plan->row_type;
+	plan->query.argtypes[3] = INT8OID;
+	plan->query.argtypes[4] = INT8OID;
+	plan->next = plans;
+	plans = plan;
+	return &plan->query;
+}
+
+static char *
+copy_text(uint64 row, int column, MemoryContext context)
+{
+	char	   *value = rbac_catalog_text(row, column);
+
+	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
+}
+
+/* What a change asks for, in the current memory context. */
+static Demand *
+read_demands(Relation rel, const RbacGrants *grants, HeapTuple old, HeapTuple new, int *ndemands)
+{
+	MemoryContext own = CurrentMemoryContext;
+	RbacQuery  *query = demands_query(rel);
+	RbacCatalogScope catalog;
+	Datum		args[5] = {0};
+	char		nulls[5] = {' ', 'n', 'n', ' ', ' '};
+	uint64		rows;
+	Demand	   *demands;
+
+	args[0] = CStringGetTextDatum(RelationGetRelationName(rel));
+	if (old != NULL)
+	{
+		args[1] = heap_copy_tuple_as_datum(old, RelationGetDescr(rel));
+		nulls[1] = ' ';
+	}
+	if (new != NULL)
+	{
+		args[2] = heap_copy_tuple_as_datum(new, RelationGetDescr(rel));
+		nulls[2] = ' ';
+	}
+	args[3] = Int64GetDatum(grants->org);
+	args[4] = Int64GetDatum(grants->member);
+
+	rbac_catalog_open(&catalog);
+	rows = rbac_catalog_query(&catalog, query, args, nulls);
+	demands = MemoryContextAllocZero(own, sizeof(Demand) * Max(rows, 1));
+	for (uint64 i = 0; i < rows; i++)
+	{
+		demands[i].permission = copy_text(i, 1, own);
+		demands[i].unit_id = rbac_catalog_int64(i, 2, &demands[i].org_wide);
+		demands[i].reason = copy_text(i, 3, own);
+		demands[i].refusal = copy_text(i, 4, own);
+		demands[i].hint = copy_text(i, 5, own);
+	}
+	rbac_catalog_close(&catalog);
+	*ndemands = (int) rows;
+	return demands;
+}
+
+/* A grant says who made it and when. */
+static HeapTuple
+sign_grant(Relation rel, HeapTuple row, const RbacGrants *grants)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			columns[2] = {SPI_fnumber(desc, "granted_by"), SPI_fnumber(desc, "granted_at")};
+	Datum		values[2] = {Int64GetDatum(grants->member), TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())};
+	bool		nulls[2] = {false, false};
+
+	return heap_modify_tuple_by_cols(row, desc, 2, columns, values, nulls);
+}
+
+/*
+ * chat_rbac.administer() trigger
+ *		BEFORE INSERT OR UPDATE OR DELETE, for each row, on each RBAC table.
+ */
+Datum
+chat_rbac_administer(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Relation	rel;
+	RbacGrants *grants;
+	HeapTuple	old;
+	HeapTuple	new;
+	Demand	   *demands;
+	int			ndemands;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) ||
+		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired before a change, for each row", "chat_rbac.administer")));
+	rel = trigdata->tg_relation;
+	old = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? NULL : trigdata->tg_trigtuple;
+	new = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? trigdata->tg_trigtuple :
+		TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : NULL;
+	if (is_above(RelationGetRelid(rel)))
+		return PointerGetDatum(new != NULL ? new : old);
+
+	grants = grants_of_now();
+	if (grants != NULL)
+	{
+		rbac_catalog_lock_org(grants->org);
+		grants = grants_of_now();
+	}
+	if (grants == NULL)
+		rbac_refusal_raise("action", NULL, NULL,
+						   psprintf("no active member is asking to change \"%s\"", RelationGetRelationName(rel)), NULL,
+						   "SELECT * FROM chat_rbac.whoami() shows who asks.");
+	if (new != NULL && strcmp(RelationGetRelationName(rel), "role_grant") == 0)
+		new = sign_grant(rel, new, grants);
+	demands = read_demands(rel, grants, old, new, &ndemands);
+	for (int i = 0; i < ndemands; i++)
+	{
+		const		Demand *demand = &demands[i];
+
+		if (demand->refusal != NULL)
+			rbac_refusal_raise("action", grants, demand->permission, demand->refusal, NULL, demand->hint);
+		if (!is_held(grants, demand))
+			rbac_refusal_raise("action", grants, demand->permission,
+							   psprintf("permission \"%s\" is needed %s to %s", demand->permission,
+										demand->org_wide ? "in the whole org" : psprintf("at unit " INT64_FORMAT, demand->unit_id),
+										demand->reason),
+							   NULL, demand->hint);
+	}
+	return PointerGetDatum(new != NULL ? new : old);
+}
+
+/* chat_rbac.administer_truncate() trigger: BEFORE TRUNCATE, which asks about no row */
+Datum
+chat_rbac_administer_truncate(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_TRUNCATE(trigdata->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired by TRUNCATE", "chat_rbac.administer_truncate")));
+	if (!is_above(RelationGetRelid(trigdata->tg_relation)))
+		rbac_refusal_raise("action", rbac_authz_check(fcinfo->flinfo)->grants, NULL,
+						   psprintf("must be owner of table \"%s\" to truncate it", RelationGetRelationName(trigdata->tg_relation)),
+						   NULL, NULL);
+	return PointerGetDatum(NULL);
+}
