@@ -46,6 +46,12 @@ is_digit(char c)
 }
 
 static bool
+is_zone_sign(char c)
+{
+	return c == '/' || c == '_' || c == '+' || c == '-';
+}
+
+static bool
 is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -135,12 +141,9 @@ read_days(Scanner *in, uint8_t *days)
 	return NULL;
 }
 
-/*
- * Minutes since midnight; hours up to and with last_hour, which has no minutes.
- * What is no time is not read.
- */
+/* Minutes since midnight, "most" at most.  What is no such time is not read. */
 static bool
-read_time(Scanner *in, int last_hour, int *out)
+read_time(Scanner *in, int most, int *out)
 {
 	Scanner		ahead;
 	int			hour;
@@ -149,7 +152,7 @@ read_time(Scanner *in, int last_hour, int *out)
 	(void) peek(in);
 	ahead = *in;
 	if (!read_digits(&ahead, 1, 2, &hour) || ahead.at == ahead.end || *ahead.at++ != ':' ||
-		!read_digits(&ahead, 2, 2, &minute) || minute > 59 || hour * 60 + minute > last_hour * 60)
+		!read_digits(&ahead, 2, 2, &minute) || minute > 59 || hour * 60 + minute > most)
 		return false;
 	*out = hour * 60 + minute;
 	*in = ahead;
@@ -162,11 +165,11 @@ read_window(Scanner *in, RbacShiftWindow *window)
 	int			start;
 	int			end;
 
-	if (!read_time(in, 24, &start) || start == DAY_MINUTES)
+	if (!read_time(in, DAY_MINUTES - 1, &start))
 		return "After its days a window has a time, from 00:00 to 23:59, at which it begins";
 	if (!accept_char(in, '-'))
 		return "A window is written as 09:00-18:00";
-	if (!read_time(in, 48, &end))
+	if (!read_time(in, 2 * DAY_MINUTES, &end))
 		return "A window ends at a time from 00:00 to 24:00, or up to 48:00 for the next day's";
 	if (end == start)
 		return "A window that ends when it begins is none, or a whole day, which is 00:00-24:00";
@@ -210,7 +213,7 @@ read_zone(Scanner *in, RbacShift *out)
 	if (!is_letter(peek(in)) || !is_blank(in->at[-1]) || accept_word(&ahead, "except"))
 		return "A time zone comes after the windows, as in Mon-Fri 09:00-18:00 Asia/Riyadh";
 	out->zone = in->at;
-	while (in->at < in->end && (is_letter(*in->at) || is_digit(*in->at) || strchr("/_+-", *in->at) != NULL))
+	while (in->at < in->end && (is_letter(*in->at) || is_digit(*in->at) || is_zone_sign(*in->at)))
 		in->at++;
 	out->zone_len = (size_t) (in->at - out->zone);
 	if (out->zone_len > RBAC_SHIFT_ZONE_MAX)
