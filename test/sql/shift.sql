@@ -91,7 +91,7 @@ SELECT right(pg_temp.try(format('SELECT %L::shift', (SELECT string_agg(format('M
 SELECT n, right(pg_temp.try(format('SELECT %L::shift', 'Mon 09:00-18:00 UTC except ' || (SELECT string_agg(('2026-01-01'::date + 2 * i)::text, ', ') FROM generate_series(1, n) i))), 140) AS answer
   FROM unnest('{128,129}'::int[]) n;
 -- 62 windows, but which of them touch differs from day to day, and so what they make -- fail
-SELECT right(pg_temp.try(format('SELECT %L::shift', (SELECT string_agg(format('Mon-Sun %s-%s, %s %2$s-%s', to_char(at, 'HH24:MI'), to_char(at + interval '20 minutes', 'HH24:MI'), days, to_char(at + interval '30 minutes', 'HH24:MI')), ', ')
+SELECT right(pg_temp.try(format('SELECT %L::shift', (SELECT string_agg(format('Mon-Sun %1$s-%2$s, %3$s %2$s-%4$s', to_char(at, 'HH24:MI'), to_char(at + interval '20 minutes', 'HH24:MI'), days, to_char(at + interval '30 minutes', 'HH24:MI')), ', ')
   FROM (SELECT time '0:00' + i * interval '30 minutes', (SELECT string_agg((ARRAY['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'])[d], ',') FROM generate_series(1, 7) d WHERE ((i * 53 + 29) % 127 + 1) >> (d - 1) & 1 = 1)
           FROM generate_series(0, 30) i) v (at, days)) || ' UTC')), 160) AS answer;
 SELECT octet_length(answer) AS bytes, left(answer, 60) AS answer
