@@ -129,6 +129,22 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_protection_owner() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.check_protection_owner() IS 'Trigger: only the owner of a table may write its specification, and, but for superusers, only as protect() would (SQLSTATE 42501): link tables are read on the owner''s behalf.';
 
+CREATE FUNCTION chat_rbac.check_login() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	/* the number of a role that was dropped is another role's some day; a dump may hold such */
+	IF NEW.login IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = NEW.login) THEN
+		RAISE WARNING 'member % of org % gets no login: role % does not exist', NEW.member_id, NEW.org_id, NEW.login;
+		NEW.login := NULL;
+	END IF;
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.check_login() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.check_login() IS 'Trigger: the login of a member is a role that exists, else NULL, with a warning.';
+
 CREATE FUNCTION chat_rbac.signing_key_problem(algorithm text, material bytea) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'chat_rbac_signing_key_problem';
@@ -164,6 +180,8 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_signing_key() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.check_signing_key() IS 'Trigger: a key must be one that tokens can be verified with (SQLSTATE 22023).';
 
+CREATE TRIGGER check_login BEFORE INSERT OR UPDATE OF login ON chat_rbac.member
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_login();
 CREATE TRIGGER check_key BEFORE INSERT OR UPDATE ON chat_rbac.signing_key
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_signing_key();
 CREATE TRIGGER default_key BEFORE INSERT OR UPDATE ON chat_rbac.unit

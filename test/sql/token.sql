@@ -104,6 +104,14 @@ SET ROLE regress_chat_rbac_login;
 SELECT chat_rbac.issue_token(2);  -- fail
 RESET ROLE;
 UPDATE chat_rbac.role SET permissions = '{token.issue}' WHERE name = 'Login service';
+-- a token does not beget one that outlives it
+RESET ROLE;
+UPDATE chat_rbac.role SET permissions = '{token.issue}' WHERE org_id = 10 AND name = 'Head, "deputy"';
+SET chat_rbac.token = :'sue';
+SELECT chat_rbac.issue_token(1, '10 minutes') IS NOT NULL AS issued;
+SELECT chat_rbac.issue_token(1, '2 hours');  -- fail
+RESET chat_rbac.token;
+UPDATE chat_rbac.role SET permissions = '{task.view}' WHERE org_id = 10 AND name = 'Head, "deputy"';
 -- on record
 SELECT actor_name, operation, actions, table_name, row_key, new - 'kid' - 'expires' AS new FROM chat_rbac.audit_event WHERE operation = 'issue' ORDER BY event_id;
 SELECT who, did, what FROM chat_rbac.activity WHERE did ~ 'token' ORDER BY event_id LIMIT 1;
