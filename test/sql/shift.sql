@@ -260,11 +260,29 @@ ROLLBACK;
 DROP CAST (text AS shift);
 RESET chat_rbac.identity;
 
+-- As a member: one sees one's own, and changes nobody's without the right, least of all one's own
+CREATE ROLE regress_chat_rbac_shift;
+GRANT USAGE ON SCHEMA chat_rbac TO regress_chat_rbac_shift;
+GRANT SELECT ON ALL TABLES IN SCHEMA chat_rbac TO regress_chat_rbac_shift;
+GRANT UPDATE ON chat_rbac.role_grant TO regress_chat_rbac_shift;
+SET chat_rbac.identity = '1/2';
+SET ROLE regress_chat_rbac_shift;
+SELECT member, role, state FROM chat_rbac.grants;
+SELECT member, role, what FROM chat_rbac.beginning_soon;
+SELECT member, role, what FROM chat_rbac.ending_soon;
+UPDATE chat_rbac.role_grant SET shift = NULL WHERE member_id = 2;  -- fail
+RESET ROLE; SET chat_rbac.identity = '1/8'; SET ROLE regress_chat_rbac_shift;
+SELECT member, role, what FROM chat_rbac.ending_soon;
+BEGIN;
+UPDATE chat_rbac.role_grant SET shift = NULL WHERE member_id = 2;
+SELECT member, state FROM chat_rbac.grants WHERE member = 'Ben';
+ROLLBACK;
+RESET ROLE; RESET chat_rbac.identity;
+
 -- A shift says when its holder may use the grant.  A colleague who is off shift still belongs to the unit: what is theirs is seen.
 CREATE TABLE regress_todo (org_id bigint NOT NULL, id bigint NOT NULL, owner_id bigint, PRIMARY KEY (org_id, id));
 SELECT chat_rbac.protect('regress_todo', '{"resource": "task", "org": "org_id", "relations": {"own": {"owner_id": "$member"}, "team": {"owner_id": "$members"}}}') \g /dev/null
 INSERT INTO regress_todo VALUES (1, 10, 1), (1, 20, 2), (1, 70, 7);
-CREATE ROLE regress_chat_rbac_shift;
 GRANT SELECT ON regress_todo TO regress_chat_rbac_shift;
 UPDATE chat_rbac.role SET permissions = '{task.view@team, task.view@own}' WHERE org_id = 1 AND name IN ('Supervisor', 'Agent');
 DELETE FROM chat_rbac.role_inherit WHERE org_id = 1;
@@ -281,5 +299,6 @@ SELECT operation, actions, old ->> 'shift' = :'off_shift' AS was, new ->> 'shift
 
 SET client_min_messages = warning;
 DROP TABLE regress_todo;
+DROP OWNED BY regress_chat_rbac_shift;
 DROP ROLE regress_chat_rbac_shift;
 TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
