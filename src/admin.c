@@ -49,7 +49,8 @@ static RbacQuery unit_and_above = {
 	"SELECT d.permission::text, d.unit_id, d.reason, d.refusal, d.hint, d.until," \
 	" CASE WHEN d.until IS NULL THEN NULL" \
 	"  WHEN NOT EXISTS (SELECT FROM chat_rbac.role_grant g WHERE g.org_id OPERATOR(pg_catalog.=) " org \
-	"   AND g.member_id OPERATOR(pg_catalog.=) " me " AND NOT pg_catalog.upper_inf(g.valid)) THEN 'infinity'" \
+	"   AND g.member_id OPERATOR(pg_catalog.=) " me \
+	"   AND (NOT pg_catalog.upper_inf(g.valid) OR g.shift IS NOT NULL)) THEN 'infinity'" \
 	"  ELSE chat_rbac.held_until(" org ", " me ", d.permission, d.unit_id) END"
 
 /* What revoking the tokens of another member asks for: as the change that it is. */

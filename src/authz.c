@@ -151,7 +151,7 @@ union_sets(MemoryContext context, RbacIdSet **sets, int nsets)
 		memcpy(ids + nids, sets[i]->ids, sizeof(int64) * sets[i]->nids);
 		nids += sets[i]->nids;
 	}
-	result = rbac_compile_idset(context, ids, nids);
+	result = rbac_reach_idset(context, ids, nids);
 	pfree(ids);
 	return result;
 }
@@ -165,7 +165,7 @@ const RbacIdSet *
 rbac_authz_keys(RbacGrants *grants, const RbacScope *scope, const char *kind, int kind_len)
 {
 	RbacScope  *own = unconstify(RbacScope *, scope);
-	int			number = rbac_compile_kind(grants, kind, kind_len);
+	int			number = rbac_reach_kind(grants, kind, kind_len);
 	RbacIdSet **sets;
 	static const RbacIdSet empty = {0, NULL, 0, NULL};
 
@@ -177,7 +177,7 @@ rbac_authz_keys(RbacGrants *grants, const RbacScope *scope, const char *kind, in
 	{
 		sets = palloc(sizeof(RbacIdSet *) * scope->nreach);
 		for (int i = 0; i < scope->nreach; i++)
-			sets[i] = rbac_compile_keys(grants, scope->reach[i], number);
+			sets[i] = rbac_reach_keys(grants, scope->reach[i], number);
 		own->keys_by_kind[number] = union_sets(scope->context, sets, scope->nreach);
 		pfree(sets);
 	}
@@ -195,7 +195,7 @@ rbac_authz_people(RbacGrants *grants, const RbacScope *scope)
 		RbacIdSet **sets = palloc(sizeof(RbacIdSet *) * Max(scope->nreach, 1));
 
 		for (int i = 0; i < scope->nreach; i++)
-			sets[i] = rbac_compile_people(grants, scope->reach[i]);
+			sets[i] = rbac_reach_people(grants, scope->reach[i]);
 		own->people = union_sets(scope->context, sets, scope->nreach);
 		pfree(sets);
 	}
@@ -217,14 +217,14 @@ rbac_authz_reaches_person(RbacGrants *grants, const RbacScope *scope, int64 pers
 	{
 		RbacReach  *reach = scope->reach[i];
 
-		if (!rbac_idset_has(rbac_compile_people(grants, reach), person))
+		if (!rbac_idset_has(rbac_reach_people(grants, reach), person))
 			continue;
 		if (nunits == 0)
 			return true;
 		for (int u = 0; u < nunits; u++)
 		{
 			if (kinds[u] >= 0 &&
-				rbac_idset_has(rbac_compile_keys(grants, reach, kinds[u]), keys[u]))
+				rbac_idset_has(rbac_reach_keys(grants, reach, kinds[u]), keys[u]))
 				return true;
 		}
 	}

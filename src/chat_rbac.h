@@ -11,9 +11,11 @@
  *						one row's relations and units looked up in a decision
  *	authz.c				the one decision: which grants carry that right
  *	protection.c		a protected table's specification, compiled
- *	grants.c, compile.c	the member's compiled grants, from a cache; activation.h
+ *	grants.c, compile.c, reach.c, activation.h
+ *						the member's compiled grants, from a cache
  *	token.c				whom a signed token names
  *	identity.c			who asks, read from settings
+ *	clock.c				whether a shift holds, by the clock of its time zone
  *	inval.c, catalog.c	when to forget, and how to read our tables
  *	pure.h				permissions, sets, graphs: bytes only
  *
@@ -35,6 +37,7 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "pgtime.h"
 #include "pure.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
@@ -123,7 +126,12 @@ rbac_hash_bytea(const void *data, size_t len)
 	return (bytea *) cstring_to_text_with_len(data, (int) len);
 }
 
-/* ---- jose.c: signatures of tokens; see jose.h ---- */
+/* ---- clock.c: shifts, on the clocks of their time zones ---- */
+
+extern pg_tz *rbac_clock_zone(const char *name, size_t len);
+extern bool rbac_clock_holds(const RbacShift *shift, pg_tz *zone, TimestampTz at);
+extern TimestampTz rbac_clock_next(const RbacShift *shift, pg_tz *zone, TimestampTz at);
+extern bool rbac_clock_judge(struct varlena *value, TimestampTz at, TimestampTz *until);
 
 /* ---- claims.c: what a token says ---- */
 
@@ -321,11 +329,15 @@ extern void rbac_grants_stats(RbacCacheStats *stats);
 
 extern void rbac_compile_grants(RbacGrants *grants);
 extern Datum rbac_compile_array(const int64 *ids, int nids);
-extern int	rbac_compile_kind(const RbacGrants *grants, const char *kind, int len);
-extern RbacIdSet *rbac_compile_keys(RbacGrants *grants, RbacReach *reach, int kind);
-extern RbacIdSet *rbac_compile_people(RbacGrants *grants, RbacReach *reach);
-extern RbacIdSet *rbac_compile_members(RbacGrants *grants);
-extern RbacIdSet *rbac_compile_idset(MemoryContext context, int64 *ids, int nids);
+extern void rbac_compile_note_bound(RbacGrants *grants, uint64 row, int column);
+
+/* ---- reach.c: parts of them, made on demand ---- */
+
+extern int	rbac_reach_kind(const RbacGrants *grants, const char *kind, int len);
+extern RbacIdSet *rbac_reach_keys(RbacGrants *grants, RbacReach *reach, int kind);
+extern RbacIdSet *rbac_reach_people(RbacGrants *grants, RbacReach *reach);
+extern RbacIdSet *rbac_reach_members(RbacGrants *grants);
+extern RbacIdSet *rbac_reach_idset(MemoryContext context, int64 *ids, int nids);
 
 /* Views a detoasted permset, short header or not; *out lives as long as it does. */
 static inline void

@@ -5,8 +5,7 @@
  *
  * Reads who the identity is, what is granted, the roles below and the units
  * below, and adds up per unit where a role is granted the closure of
- * permissions and the keys of the units at and below it.  Sets that only some
- * policies ask for are made when they are.
+ * permissions and the keys of the units at and below it.
  *
  * All results live in the entry's context; working memory is that of SPI or of
  * the caller.  Time is that of the client's statement, and every bound that is
@@ -40,6 +39,7 @@ typedef struct GrantRow
 	bool		org_wide;
 	int64		unit_id;
 	bool		valid_now;
+	bool		in_shift;		/* or has none */
 } GrantRow;
 
 /* Are there roles that may not be active together? */
@@ -64,7 +64,7 @@ static RbacQuery member_by_login = {
 /* Grants that are over never come back; those to come say when. */
 static RbacQuery grants_of_member = {
 	"SELECT g.role_id, g.unit_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
-	" g.valid OPERATOR(pg_catalog.@>) $3"
+	" g.valid OPERATOR(pg_catalog.@>) $3, g.shift"
 	" FROM chat_rbac.role_grant g"
 	" WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.member_id OPERATOR(pg_catalog.=) $2"
 	" AND (pg_catalog.upper_inf(g.valid) OR pg_catalog.upper(g.valid) OPERATOR(pg_catalog.>) $3)",
@@ -102,24 +102,6 @@ static RbacQuery units_below = {
 	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.unit_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u"
 	" ORDER BY s.root_id USING OPERATOR(pg_catalog.<)",
 	2, {INT8OID, INT8ARRAYOID}, NULL
-};
-
-/* Who holds a role at unit $2 or below it. */
-static RbacQuery people_below = {
-	"WITH RECURSIVE s(unit_id) AS ("
-	" SELECT $2 UNION SELECT u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
-	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
-	" SELECT g.member_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
-	"  g.valid OPERATOR(pg_catalog.@>) $3"
-	" FROM s CROSS JOIN LATERAL (SELECT g.member_id, g.valid FROM chat_rbac.role_grant g"
-	"  WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.unit_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS g"
-	" WHERE pg_catalog.upper_inf(g.valid) OR pg_catalog.upper(g.valid) OPERATOR(pg_catalog.>) $3",
-	3, {INT8OID, INT8OID, TIMESTAMPTZOID}, NULL
-};
-
-static RbacQuery members_of_org = {
-	"SELECT m.member_id FROM chat_rbac.member m WHERE m.org_id OPERATOR(pg_catalog.=) $1",
-	1, {INT8OID}, NULL
 };
 
 /* ---- reading and compiling ---- */
@@ -184,15 +166,34 @@ rbac_compile_array(const int64 *ids, int nids)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* Time alone changes the answer at a bound that is still to come. */
-static void
-note_bound(RbacGrants *grants, uint64 row, int column)
+/* Time alone changes the answer at a bound, in a column of the last query, that is still to come. */
+void
+rbac_compile_note_bound(RbacGrants *grants, uint64 row, int column)
 {
 	bool		isnull;
 	int64		bound = rbac_catalog_int64(row, column, &isnull);
 
 	if (!isnull && bound > grants->made_at && bound < grants->valid_until)
 		grants->valid_until = bound;
+}
+
+/*
+ * Does a grant's shift hold, if it has one?  When that changes, so may the
+ * answer.
+ */
+static bool
+is_in_shift(RbacGrants *grants, uint64 row, int column)
+{
+	bool		isnull;
+	Datum		shift = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	TimestampTz until;
+	bool		holds;
+
+	if (isnull)
+		return true;
+	holds = rbac_clock_judge(PG_DETOAST_DATUM_PACKED(shift), grants->made_at, &until);
+	grants->valid_until = Min(grants->valid_until, until);
+	return holds;
 }
 
 /* Fill in who it is; false if no grants need be read.  separates: see ORG_SEPARATES. */
@@ -252,8 +253,9 @@ load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
 		result[i].unit_id = rbac_catalog_int64(i, 2, &isnull);
 		result[i].org_wide = isnull;
 		result[i].valid_now = rbac_catalog_bool(i, 5);
-		note_bound(grants, i, 3);
-		note_bound(grants, i, 4);
+		result[i].in_shift = is_in_shift(grants, i, 6);
+		rbac_compile_note_bound(grants, i, 3);
+		rbac_compile_note_bound(grants, i, 4);
 	}
 	*nrows = (int) rows;
 	return result;
@@ -503,6 +505,48 @@ separate_active(RbacGrants *grants, const RbacCatalogScope *scope, GrantRow *row
 	ignore_parted(rows, nrows, nodes, nnodes, edges, nedges, parted);
 }
 
+/*
+ * Leave out the grants whose shift does not hold.  They count all the same for
+ * whoever holds shift.exempt by another grant, which counts, and is active.
+ */
+static void
+apply_shifts(const RbacGrants *grants, GrantRow *rows, int nrows,
+			 const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges)
+{
+	static const char exempt[] = "shift.exempt";
+	RbacPermission wanted;
+	bool	   *closure;
+	bool	   *within;
+	bool	   *marked;
+	bool	   *named;
+	int			nout = 0;
+
+	for (int i = 0; i < nrows; i++)
+		nout += rows[i].valid_now && !rows[i].in_shift;
+	if (nout == 0)
+		return;
+
+	closure = palloc0(Max(nnodes, 1));
+	within = palloc0(Max(nnodes, 1));
+	marked = palloc0(Max(nnodes, 1));
+	named = palloc0(Max(nnodes, 1));
+	for (int i = 0; i < nrows; i++)
+	{
+		int			role = find_node(nodes, nnodes, rows[i].role_id);
+
+		if (role >= 0 && rows[i].valid_now && rows[i].in_shift)
+			mark_granted(grants, nodes, nnodes, edges, nedges, role, closure, within, marked, named);
+	}
+	(void) rbac_permission_parse(exempt, strlen(exempt), &wanted);
+	for (int i = 0; i < nnodes; i++)
+	{
+		if (marked[i] && rbac_permset_covers(&nodes[i].permissions, &wanted))
+			return;
+	}
+	for (int i = 0; i < nrows; i++)
+		rows[i].valid_now &= rows[i].in_shift;
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -555,7 +599,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 static int
 intern_kind(RbacGrants *grants, const char *kind)
 {
-	int			known = rbac_compile_kind(grants, kind, strlen(kind));
+	int			known = rbac_reach_kind(grants, kind, strlen(kind));
 
 	if (known >= 0)
 		return known;
@@ -631,115 +675,9 @@ rbac_compile_grants(RbacGrants *grants)
 		choose_active(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		if (separates)
 			separate_active(grants, &scope, rows, nrows, nodes, nnodes, edges, nedges);
+		apply_shifts(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
 	}
 	rbac_catalog_close(&scope);
-}
-
-/* ---- parts made on demand ---- */
-
-/* The number of a unit kind among those in reach, or -1. */
-int
-rbac_compile_kind(const RbacGrants *grants, const char *kind, int len)
-{
-	for (int i = 0; i < grants->nkinds; i++)
-	{
-		if (strncmp(grants->kinds[i], kind, len) == 0 && grants->kinds[i][len] == '\0')
-			return i;
-	}
-	return -1;
-}
-
-/* A set of ids[0 .. nids-1], all of it in context; ids is copied. */
-RbacIdSet *
-rbac_compile_idset(MemoryContext context, int64 *ids, int nids)
-{
-	RbacIdSet  *set = MemoryContextAlloc(context, sizeof(RbacIdSet));
-	int64	   *copy = MemoryContextAllocHuge(context, sizeof(int64) * Max(nids, 1));
-	int32	   *slots = MemoryContextAllocHuge(context, sizeof(int32) * rbac_idset_slots(nids));
-
-	if (nids > 0)
-		memcpy(copy, ids, sizeof(int64) * nids);
-	rbac_idset_build(set, (int64_t *) copy, nids, slots);
-	return set;
-}
-
-/* The keys of one kind of unit, at and below a reach's unit. */
-RbacIdSet *
-rbac_compile_keys(RbacGrants *grants, RbacReach *reach, int kind)
-{
-	if (reach->keys_by_kind == NULL)
-		reach->keys_by_kind = MemoryContextAllocZero(grants->context,
-													 sizeof(RbacIdSet *) * Max(grants->nkinds, 1));
-	if (reach->keys_by_kind[kind] == NULL)
-	{
-		int64	   *ids = palloc(sizeof(int64) * Max(reach->nkeys, 1));
-		int			nids = 0;
-
-		for (int i = 0; i < reach->nkeys; i++)
-		{
-			if (reach->keys[i].kind == kind)
-				ids[nids++] = reach->keys[i].key;
-		}
-		reach->keys_by_kind[kind] = rbac_compile_idset(grants->context, ids, nids);
-		pfree(ids);
-	}
-	return reach->keys_by_kind[kind];
-}
-
-/* Ids from column 1 of the last query where column 4 is true, if there is one. */
-static RbacIdSet *
-idset_of_result(RbacGrants *grants, uint64 rows, bool bounded)
-{
-	int64	   *ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * Max(rows, 1));
-	int			nids = 0;
-
-	for (uint64 i = 0; i < rows; i++)
-	{
-		if (bounded)
-		{
-			note_bound(grants, i, 2);
-			note_bound(grants, i, 3);
-			if (!rbac_catalog_bool(i, 4))
-				continue;
-		}
-		ids[nids++] = rbac_catalog_int64(i, 1, NULL);
-	}
-	return rbac_compile_idset(grants->context, ids, nids);
-}
-
-/* Who holds a role at a reach's unit or below it.  May throw. */
-RbacIdSet *
-rbac_compile_people(RbacGrants *grants, RbacReach *reach)
-{
-	if (reach->people == NULL)
-	{
-		RbacCatalogScope scope;
-		Datum		args[3];
-
-		args[0] = Int64GetDatum(grants->org);
-		args[1] = Int64GetDatum(reach->unit_id);
-		args[2] = TimestampTzGetDatum(rbac_now());
-		rbac_catalog_open(&scope);
-		reach->people = idset_of_result(grants, rbac_catalog_query(&scope, &people_below, args, NULL), true);
-		rbac_catalog_close(&scope);
-	}
-	return reach->people;
-}
-
-/* Everybody in the org, active or not.  May throw. */
-RbacIdSet *
-rbac_compile_members(RbacGrants *grants)
-{
-	if (grants->members == NULL)
-	{
-		RbacCatalogScope scope;
-		Datum		arg = Int64GetDatum(grants->org);
-
-		rbac_catalog_open(&scope);
-		grants->members = idset_of_result(grants, rbac_catalog_query(&scope, &members_of_org, &arg, NULL), false);
-		rbac_catalog_close(&scope);
-	}
-	return grants->members;
 }

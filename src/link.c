@@ -272,7 +272,7 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 	ids = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * Max(SPI_processed, 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
 		ids[i] = rbac_catalog_int64(i, 1, NULL);
-	result = rbac_compile_idset(context, ids, (int) SPI_processed);
+	result = rbac_reach_idset(context, ids, (int) SPI_processed);
 	SPI_finish();
 	SetUserIdAndSecContext(save_user, save_context);
 	return result;
@@ -292,12 +292,12 @@ rbac_link_read(const RbacGrants *grants, Oid protected, const char *relation,
 	LinkKey		key;
 
 	if (relation_len >= RELATION_NAME_SIZE)
-		return rbac_compile_idset(context, NULL, 0);
+		return rbac_reach_idset(context, NULL, 0);
 	memset(&key, 0, sizeof(key));
 	key.relid = protected;
 	memcpy(key.relation, relation, relation_len);
 	if (!link_plan(&key, &plan))
-		return rbac_compile_idset(context, NULL, 0);
+		return rbac_reach_idset(context, NULL, 0);
 	return read_ids(&plan, grants, context);
 }
 

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * src/pure.h
- *	  The pure layer: permissions, sets of them, role graphs, hash trees and
- *	  the parts of tokens as plain bytes.
+ *	  The pure layer: permissions, sets of them, shifts, role graphs, hash trees
+ *	  and the parts of tokens as plain bytes.
  *
  * Nothing here knows PostgreSQL: no palloc, no ereport, no settings, no
  * catalog.  Callers own all memory and report all errors, so the same files
@@ -60,6 +60,43 @@ extern bool rbac_permset_contains(const RbacPermset *a, const RbacPermset *b);
 extern int	rbac_permset_canonicalise(RbacPermission *items, int nitems);
 extern size_t rbac_permset_packed_size(const RbacPermission *items, int nitems);
 extern void rbac_permset_pack(const RbacPermission *items, int nitems, char *dest);
+
+/* ---- shift.c: weekly hours in a time zone ---- */
+
+#define RBAC_SHIFT_WINDOWS_MAX	64
+#define RBAC_SHIFT_EXCEPT_MAX	128
+#define RBAC_SHIFT_ZONE_MAX		63	/* bytes */
+#define RBAC_SHIFT_TEXT_MAX		(RBAC_SHIFT_WINDOWS_MAX * 36 + RBAC_SHIFT_EXCEPT_MAX * 24 + \
+								 RBAC_SHIFT_ZONE_MAX + 16)
+
+typedef struct RbacShiftWindow
+{
+	uint8_t		days;			/* on which it begins: bit 0 is Monday */
+	uint16_t	start;			/* in minutes since midnight */
+	uint16_t	end;			/* the same; from 24:00 on it is the next day */
+} RbacShiftWindow;
+
+/* Both in days since 2000-01-01. */
+typedef struct RbacShiftDates
+{
+	int32_t		first;
+	int32_t		last;
+} RbacShiftDates;
+
+typedef struct RbacShift
+{
+	int			nwindows;
+	RbacShiftWindow windows[RBAC_SHIFT_WINDOWS_MAX];
+	int			nexcept;
+	RbacShiftDates except[RBAC_SHIFT_EXCEPT_MAX];
+	const char *zone;			/* a view into the caller's bytes */
+	size_t		zone_len;
+} RbacShift;
+
+extern const char *rbac_shift_parse(const char *text, size_t len, RbacShift *out, const char **at);
+extern size_t rbac_shift_write(const RbacShift *shift, char *out);
+extern bool rbac_shift_holds(const RbacShift *shift, int64_t local);
+extern int64_t rbac_shift_edge(const RbacShift *shift, int64_t from, int64_t until, bool held);
 
 /* ---- closure.c: what a role has by inheritance ---- */
 

@@ -260,7 +260,7 @@ reaches_person(RbacRowState *state, const Binding *binding, int s, const RbacRow
 
 	for (int u = 0; u < form->nunits; u++)
 	{
-		kinds[nunits] = rbac_compile_kind(grants, form->units[u].kind, strlen(form->units[u].kind));
+		kinds[nunits] = rbac_reach_kind(grants, form->units[u].kind, strlen(form->units[u].kind));
 		if (rbac_row_id(row, &form->units[u].column, &keys[nunits]))
 			nunits++;
 	}
@@ -323,7 +323,7 @@ holds_by_relation(RbacRowState *state, const Binding *binding, int r, const Rbac
 
 		if (!rbac_row_id(row, &people->column, &person))
 			return false;
-		return (scope->org_wide && rbac_idset_has(rbac_compile_members(state->check->grants), person)) ||
+		return (scope->org_wide && rbac_idset_has(rbac_reach_members(state->check->grants), person)) ||
 			reaches_person(state, binding, r + 1, row, person);
 	}
 	/* without unit columns, a relation to a person ties the row to any unit */
@@ -504,7 +504,7 @@ read_parent_set(RbacRowState *state, ParentSet *set, RbacProtection *above)
 							 passes_parent_test, &test, &nids);
 	if (ids == NULL)
 		return;
-	set->ids = rbac_compile_idset(state->context, ids, nids);
+	set->ids = rbac_reach_idset(state->context, ids, nids);
 	pfree(ids);
 }
 

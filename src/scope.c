@@ -272,7 +272,7 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 					 errmsg("a unit's kind must not be null")));
 		kind = DatumGetTextPP(kinds[i]);
 		units[i].is_int4 = type == INT4OID;
-		units[i].kind = rbac_compile_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		units[i].kind = rbac_reach_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 		units[i].keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 	}
 	check->bound = true;
@@ -478,7 +478,7 @@ is_member(FunctionCallInfo fcinfo, int64 person)
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 
 	return check->grants != NULL &&
-		rbac_idset_has(rbac_compile_members(check->grants), person);
+		rbac_idset_has(rbac_reach_members(check->grants), person);
 }
 
 /* chat_rbac.is_member(person bigint) -> boolean: a member, active or not, of the current org */

@@ -79,6 +79,7 @@ CREATE TABLE chat_rbac.role_grant (
 	role_id		bigint NOT NULL,
 	unit_id		bigint,
 	valid		tstzrange NOT NULL DEFAULT '(,)',
+	shift		chat_rbac.shift,
 	granted_by	bigint,
 	granted_at	timestamptz NOT NULL DEFAULT now(),
 	reason		text,
@@ -95,6 +96,7 @@ CREATE INDEX role_grant_unit_idx ON chat_rbac.role_grant (org_id, unit_id);
 COMMENT ON TABLE chat_rbac.role_grant IS 'A member holds a role at a unit and everything below it. A role that is granted cannot be deleted.';
 COMMENT ON COLUMN chat_rbac.role_grant.unit_id IS 'Where; NULL: in the whole org.';
 COMMENT ON COLUMN chat_rbac.role_grant.valid IS 'When, as [from, to) or with open ends. Beginning and end take effect by themselves.';
+COMMENT ON COLUMN chat_rbac.role_grant.shift IS 'At which hours of the week, within valid; NULL: at all. Who holds shift.exempt otherwise is not bound by it.';
 COMMENT ON COLUMN chat_rbac.role_grant.granted_by IS 'The member who granted it; NULL for a DBA.';
 COMMENT ON COLUMN chat_rbac.role_grant.reason IS 'Why, for whoever reviews it.';
 

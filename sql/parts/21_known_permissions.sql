@@ -75,6 +75,7 @@ FROM (VALUES
 	('role.view',					'See roles, inheritance and grants'),
 	('role.manage',					'Create, change and delete roles'),
 	('role.assign',					'Grant and revoke roles'),
+	('shift.exempt',				'Use one''s roles at any hour, whatever the shifts of their grants'),
 	('unit.view',					'See teams, inboxes and departments'),
 	('unit.manage',					'Create, move and delete teams, inboxes and departments'),
 	('settings.view',				'See the org''s settings'),

@@ -132,7 +132,8 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.find_by_name(text, text, bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.find_by_name(text, text, bigint, text) IS 'Internal to grant_role() and its like: the id of an org, or of a member, role, unit or separation in one; SQLSTATE 42704 with near names, 42P09 if the name is not unique.';
 
-CREATE FUNCTION chat_rbac.grant_role(org text, member text, role text, unit text DEFAULT NULL, valid tstzrange DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION chat_rbac.grant_role(org text, member text, role text, unit text DEFAULT NULL, valid tstzrange DEFAULT NULL, reason text DEFAULT NULL,
+	shift chat_rbac.shift DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -146,18 +147,18 @@ BEGIN
 	IF unit IS NOT NULL THEN
 		u := chat_rbac.find_by_name('unit', unit, o, org);
 	END IF;
-	INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, valid, granted_by, reason)
+	INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, valid, shift, granted_by, reason)
 	SELECT o, m, r, u,
 		coalesce(grant_role.valid,
 			CASE WHEN max_duration IS NULL THEN '(,)' ELSE tstzrange(now(), now() + max_duration) END),
-		chat_rbac.current_member(), grant_role.reason
+		grant_role.shift, chat_rbac.current_member(), grant_role.reason
 	FROM chat_rbac.role WHERE org_id = o AND role_id = r
 	RETURNING grant_id INTO granted;
 	RETURN granted;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.grant_role(text, text, text, text, tstzrange, text) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.grant_role(text, text, text, text, tstzrange, text) IS 'Grants a role at a unit and below (NULL: in the whole org), for a time (NULL: for good, or for the role''s max_duration); returns the grant''s id.';
+REVOKE ALL ON FUNCTION chat_rbac.grant_role(text, text, text, text, tstzrange, text, chat_rbac.shift) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.grant_role(text, text, text, text, tstzrange, text, chat_rbac.shift) IS 'Grants a role at a unit and below (NULL: in the whole org), for a time (NULL: for good, or for the role''s max_duration), at the hours of a shift (NULL: at all); returns the grant''s id.';
 
 CREATE FUNCTION chat_rbac.revoke_role(org text, member text, role text, unit text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE

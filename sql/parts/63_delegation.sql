@@ -77,6 +77,8 @@ BEGIN ATOMIC
 	SELECT max(coalesce(upper(g.valid), 'infinity'))
 	FROM chat_rbac.role_grant g
 	WHERE g.org_id = org AND g.member_id = me AND g.valid @> statement_timestamp()
+		/* hours of one's own are not handed on */
+		AND (g.shift IS NULL OR chat_rbac.shift_exempt(org, me, statement_timestamp()))
 		AND (g.unit_id IS NULL OR g.unit_id IN (SELECT chat_rbac.units_above(org, place)))
 		AND EXISTS (SELECT FROM chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p WHERE p OPERATOR(chat_rbac.@>) asked);
 END;
@@ -227,6 +229,15 @@ BEGIN
 				AND NOT EXISTS (SELECT FROM chat_rbac.live_grants(org) AS h
 					WHERE h.member_id = (becomes ->> 'member_id')::bigint AND g.unit_id IN (SELECT chat_rbac.units_above(org, h.unit_id)))
 			GROUP BY p, place.unit_id ORDER BY 1;
+		WHEN 'separation', 'separation_role' THEN
+			/* it binds who holds the roles */
+			RETURN QUERY SELECT DISTINCT p, NULL::bigint, 'infinity'::timestamptz, 'part a role that has it', NULL::text, NULL::text
+			FROM unnest(ARRAY[was, becomes]) AS s (side)
+			CROSS JOIN LATERAL chat_rbac.permissions_within(org, CASE tab WHEN 'separation_role' THEN ARRAY[(s.side ->> 'role_id')::bigint]
+				ELSE ARRAY(SELECT r.role_id FROM chat_rbac.separation_role r
+						   WHERE r.org_id = org AND r.separation_id = (s.side ->> 'separation_id')::bigint) END) AS p
+			WHERE s.side IS NOT NULL
+			ORDER BY 1;
 		WHEN 'signing_key' THEN
 			RETURN QUERY SELECT '*.*'::chat_rbac.permission, NULL::bigint, 'infinity'::timestamptz,
 				'keep a signing key, with which one can be anybody'::text, NULL::text, NULL::text;

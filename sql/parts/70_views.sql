@@ -39,16 +39,17 @@ FROM tree t
 JOIN chat_rbac.org o ON o.org_id = t.org_id
 JOIN chat_rbac.role r ON r.org_id = t.org_id AND r.role_id = t.role_id
 ORDER BY o.name, t.path;
-COMMENT ON VIEW chat_rbac.role_tree IS 'The hierarchy of roles, seniors above, what they inherit indented below; how many members hold each now; and how many permissions it has by itself, by resource (resource.*: all). The permissions themselves are in chat_rbac.role.';
+COMMENT ON VIEW chat_rbac.role_tree IS 'The hierarchy of roles, seniors above, what they inherit indented below; how many members hold each now, on shift or not; and how many permissions it has by itself, by resource (resource.*: all). The permissions themselves are in chat_rbac.role.';
 
 CREATE VIEW chat_rbac.grants WITH (security_invoker = true) AS
 SELECT o.name AS org, m.name AS member, r.name AS role,
 	CASE WHEN g.unit_id IS NULL THEN '(whole org)' ELSE coalesce(p.path, 'unit ' || g.unit_id) END AS unit,
 	CASE WHEN NOT m.active THEN 'member inactive'
-		WHEN g.valid @> now() THEN 'in force'
 		WHEN lower(g.valid) > now() THEN 'to come'
-		ELSE 'over' END AS state,
-	lower(g.valid) AS valid_from, upper(g.valid) AS valid_until,
+		WHEN NOT g.valid @> now() THEN 'over'
+		WHEN g.shift IS NULL OR g.shift OPERATOR(chat_rbac.@>) now() OR chat_rbac.shift_exempt(g.org_id, g.member_id, now()) THEN 'in force'
+		ELSE 'off shift' END AS state,
+	lower(g.valid) AS valid_from, upper(g.valid) AS valid_until, g.shift,
 	b.name AS granted_by, g.granted_at, g.reason, g.grant_id
 FROM chat_rbac.role_grant g
 JOIN chat_rbac.org o ON o.org_id = g.org_id
@@ -57,13 +58,14 @@ JOIN chat_rbac.role r ON r.org_id = g.org_id AND r.role_id = g.role_id
 LEFT JOIN chat_rbac.unit_path p ON p.org_id = g.org_id AND p.unit_id = g.unit_id
 LEFT JOIN chat_rbac.member b ON b.org_id = g.org_id AND b.member_id = g.granted_by
 ORDER BY o.name, m.name, r.name, unit, g.grant_id;
-COMMENT ON VIEW chat_rbac.grants IS 'Who holds which role where, since when, until when, by whom and why.';
+COMMENT ON VIEW chat_rbac.grants IS 'Who holds which role where, since when, until when, at which hours, by whom and why.';
 
 CREATE VIEW chat_rbac.effective_permissions WITH (security_invoker = true) AS
 WITH RECURSIVE held (org_id, member_id, unit_id, granted_id, role_id) AS (
 	SELECT g.org_id, g.member_id, g.unit_id, g.role_id, g.role_id
 	FROM chat_rbac.role_grant g JOIN chat_rbac.member m ON m.org_id = g.org_id AND m.member_id = g.member_id
 	WHERE m.active AND g.valid @> now()
+		AND (g.shift IS NULL OR g.shift OPERATOR(chat_rbac.@>) now() OR chat_rbac.shift_exempt(g.org_id, g.member_id, now()))
 	UNION
 	SELECT h.org_id, h.member_id, h.unit_id, h.granted_id, i.junior_id
 	FROM held h JOIN chat_rbac.role_inherit i ON i.org_id = h.org_id AND i.senior_id = h.role_id

@@ -232,7 +232,7 @@ DELETE FROM chat_rbac.separation_role WHERE org_id = 1;  -- fail
 SET chat_rbac.identity = '1/1';
 INSERT INTO chat_rbac.separation (org_id, separation_id, name) VALUES (2, 2, 'There');  -- fail
 INSERT INTO chat_rbac.separation (org_id, separation_id, name) VALUES (1, 2, 'New');
-INSERT INTO chat_rbac.separation_role VALUES (1, 2, 2), (1, 2, 3);
+INSERT INTO chat_rbac.separation_role VALUES (1, 2, 2), (1, 2, 3);  -- fail: she does not hold what they have
 UPDATE chat_rbac.separation SET cardinality = 3 WHERE name = 'New' RETURNING name, cardinality;
 UPDATE chat_rbac.separation SET cardinality = 2 WHERE name = 'New';
 UPDATE chat_rbac.separation SET separation_id = 9 WHERE name = 'New';  -- fail
