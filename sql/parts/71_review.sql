@@ -9,9 +9,10 @@
 CREATE FUNCTION chat_rbac.grants_at(org bigint, at timestamptz) RETURNS SETOF chat_rbac.role_grant
 LANGUAGE sql STABLE ROWS 100
 BEGIN ATOMIC
-	SELECT g.* FROM chat_rbac.role_grant g WHERE g.org_id = org AND g.valid @> at;
+	SELECT g.* FROM chat_rbac.role_grant g WHERE g.org_id = org AND g.valid @> at
+		AND (g.shift IS NULL OR g.shift OPERATOR(chat_rbac.@>) at OR chat_rbac.shift_exempt(g.org_id, g.member_id, at));
 END;
-COMMENT ON FUNCTION chat_rbac.grants_at(bigint, timestamptz) IS 'Internal to review: the grants of an org that are in force at a time.';
+COMMENT ON FUNCTION chat_rbac.grants_at(bigint, timestamptz) IS 'Internal to review: the grants of an org that are in force at a time, and within their shifts.';
 
 CREATE FUNCTION chat_rbac.roles_below(org bigint, role bigint) RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 5
