@@ -7,6 +7,7 @@ TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
 RESET client_min_messages;
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+SELECT clock_timestamp() AS began \gset
 \set SHOW_CONTEXT never
 
 -- ids that are given here are not generated again
@@ -119,7 +120,7 @@ INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 
 
 -- It is recorded, as a change of roles
 SELECT operation, actions, table_name, row_key, new FROM chat_rbac.audit_event
- WHERE table_name LIKE '%.separation%' AND org_id = 1 AND xid = (SELECT min(xid::text::bigint)::text::xid8 FROM chat_rbac.audit_event WHERE table_name = 'chat_rbac.separation' AND operation = 'update' AND org_id = 1);
+ WHERE table_name LIKE '%.separation%' AND org_id = 1 AND xid = (SELECT min(xid::text::bigint)::text::xid8 FROM chat_rbac.audit_event WHERE table_name = 'chat_rbac.separation' AND operation = 'update' AND org_id = 1 AND at >= :'began');
 
 --
 -- Dynamic: in one session fewer than so many are active.  Where nobody chose, none of them is.
