@@ -276,6 +276,8 @@ typedef struct RbacGrants
 	RbacIdentity identity;
 	char	   *active_roles;	/* the setting that it was made under */
 	char	   *token_roles;	/* and the token's claim; NULL: none */
+	const int64 *only_grant;	/* while it is made: no other counts; NULL:
+								 * all */
 	RbacStanding standing;
 	int64		org;
 	int64		member;
@@ -311,6 +313,7 @@ typedef struct RbacCacheStats
 } RbacCacheStats;
 
 extern void rbac_grants_init(void);
+extern RbacGrants *rbac_grants_compile(const RbacAsker *asker, const int64 *only_grant);
 extern bool rbac_grants_are_for(const RbacGrants *grants, const RbacAsker *asker);
 extern RbacGrants *rbac_grants_pin(const RbacAsker *asker);
 extern void rbac_grants_unpin(RbacGrants *grants);
@@ -320,6 +323,7 @@ extern void rbac_grants_stats(RbacCacheStats *stats);
 /* ---- compile.c: read from the tables ---- */
 
 extern void rbac_compile_grants(RbacGrants *grants);
+extern void rbac_compile_units(RbacGrants *grants);
 extern Datum rbac_compile_array(const int64 *ids, int nids);
 extern int	rbac_compile_kind(const RbacGrants *grants, const char *kind, int len);
 extern RbacIdSet *rbac_compile_keys(RbacGrants *grants, RbacReach *reach, int kind);
@@ -411,7 +415,9 @@ typedef struct RbacFetch
 {
 	int			nkeys;
 	RbacColumn	keys[RBAC_KEYS_MAX];
-	Oid			index;			/* InvalidOid: by the plan, under all policies */
+	bool		past;			/* past all policies */
+	Oid			index;			/* InvalidOid: by the plan, under all policies
+								 * unless past them */
 	int			order[RBAC_KEYS_MAX];	/* which key each index column is */
 	SPIPlanPtr	plan;			/* NULL until needed */
 	struct RbacFetch *next;
@@ -655,6 +661,9 @@ typedef struct RbacCheck
 	RbacCommandMark linked_at;	/* when it was */
 	MemoryContext linked_context;	/* of linked */
 	struct RbacRowState *rows;	/* row.c; NULL until asked for */
+	struct RbacCheck *past;		/* rows are read past all policies, and judged
+								 * in C by this one's grants; NULL: as the
+								 * caller */
 	bool		switched;		/* the session is somebody else than before */
 	uint64		renewals;
 	MemoryContextCallback release;
@@ -711,6 +720,8 @@ extern RbacIdSet *rbac_link_read(const RbacGrants *grants, Oid protected, const 
 
 extern RbacRow *rbac_fetch_rows(RbacProtection *form, int nkeys, const RbacColumn *keys,
 								const int64 *values, int *nrows, bool *judged);
+extern RbacRow *rbac_fetch_past(RbacProtection *form, int nkeys, const RbacColumn *keys,
+								const int64 *values, int *nrows);
 typedef bool (*RbacRowTest) (void *arg, const RbacRow *row);
 extern int64 *rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
 								 RbacRowTest test, void *arg, int *nids);
@@ -729,6 +740,7 @@ extern bool rbac_row_in_parent(RbacRowState *state, RbacProtection *form,
 							   const RbacPermset *wanted, const int64 *org, const int64 *id);
 extern bool rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key,
 						  RbacRow *row);
+extern bool rbac_row_others_decide(const RbacRowState *state);
 
 /* ---- rule.c: which rules a change falls under ---- */
 

@@ -39,6 +39,7 @@ typedef struct GrantRow
 	bool		org_wide;
 	int64		unit_id;
 	bool		valid_now;
+	int64		grant_id;
 } GrantRow;
 
 static RbacQuery member_by_id = {
@@ -58,7 +59,7 @@ static RbacQuery member_by_login = {
 /* Grants that are over never come back; those to come say when. */
 static RbacQuery grants_of_member = {
 	"SELECT g.role_id, g.unit_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
-	" g.valid OPERATOR(pg_catalog.@>) $3"
+	" g.valid OPERATOR(pg_catalog.@>) $3, g.grant_id"
 	" FROM chat_rbac.role_grant g"
 	" WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.member_id OPERATOR(pg_catalog.=) $2"
 	" AND (pg_catalog.upper_inf(g.valid) OR pg_catalog.upper(g.valid) OPERATOR(pg_catalog.>) $3)",
@@ -245,6 +246,7 @@ load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
 		result[i].unit_id = rbac_catalog_int64(i, 2, &isnull);
 		result[i].org_wide = isnull;
 		result[i].valid_now = rbac_catalog_bool(i, 5);
+		result[i].grant_id = rbac_catalog_int64(i, 6, NULL);
 		note_bound(grants, i, 3);
 		note_bound(grants, i, 4);
 	}
@@ -441,6 +443,13 @@ compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
+/* Does a grant add to the answer?  Where it is about one grant alone, no other does. */
+static bool
+counts(const RbacGrants *grants, const GrantRow *row)
+{
+	return row->valid_now && (grants->only_grant == NULL || *grants->only_grant == row->grant_id);
+}
+
 /* Compile what each place's grants add up to, and the names of active roles. */
 static void
 compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
@@ -456,7 +465,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 
 	for (int i = 0; i < nrows; i++)
 	{
-		if (rows[i].valid_now)
+		if (counts(grants, &rows[i]))
 			(void) reach_at(grants, rows[i].org_wide, rows[i].unit_id);
 	}
 	for (int r = 0; r < grants->nreach; r++)
@@ -468,7 +477,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 		{
 			int			role = find_node(nodes, nnodes, rows[i].role_id);
 
-			if (role < 0 || !rows[i].valid_now ||
+			if (role < 0 || !counts(grants, &rows[i]) ||
 				rows[i].org_wide != reach->org_wide || rows[i].unit_id != reach->unit_id)
 				continue;
 			mark_granted(grants, nodes, nnodes, edges, nedges, role, closure, within, marked, named);
@@ -563,6 +572,17 @@ rbac_compile_grants(RbacGrants *grants)
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
 	}
+	rbac_catalog_close(&scope);
+}
+
+/* Read the units at and below the places of grants that the caller has put together.  May throw. */
+void
+rbac_compile_units(RbacGrants *grants)
+{
+	RbacCatalogScope scope;
+
+	rbac_catalog_open(&scope);
+	load_units(grants, &scope);
 	rbac_catalog_close(&scope);
 }
 
