@@ -193,7 +193,6 @@ extern const char *rbac_identity_lifetime(void);
 extern const char *rbac_identity_outlived(void);
 extern void rbac_identity_note_token(int64 org, int64 member);
 extern bool rbac_identity_by_setting(int64 *org, int64 *member);
-extern bool rbac_identity_is_secret(void);
 extern const char *rbac_identity_active_roles(void);
 extern const char *rbac_identity_request_id(void);
 extern const char *rbac_identity_reason(void);

@@ -210,17 +210,6 @@ check_token(char **newval, void **extra, GucSource source)
 	return setting != NULL && mark_value(newval, source, setting);
 }
 
-/* Is the token in a text?  Only what has the form of one: nothing else is kept out of sight. */
-static bool
-token_is_in(const char *text)
-{
-	RbacJwt		parts;
-
-	return text !=NULL && token != NULL && token->given &&
-				rbac_jwt_split(token->text, strlen(token->text), &parts) &&
-				strstr(text, token->text) != NULL;
-}
-
 /* pg_stat_activity shows a session's last statement to all sessions of its role. */
 static void
 assign_token(const char *newval, void *extra)
@@ -228,7 +217,7 @@ assign_token(const char *newval, void *extra)
 	(void) newval;
 	token = (const Setting *) extra;
 	rbac_inval_epoch++;
-	if (!InitializingParallelWorker && token_is_in(debug_query_string))
+	if (!InitializingParallelWorker && debug_query_string != NULL && rbac_jwt_is_in(debug_query_string))
 		pgstat_report_activity(STATE_RUNNING, "(a statement with chat_rbac.token, not shown)");
 }
 
@@ -240,14 +229,6 @@ static const char *
 show_token(void)
 {
 	return token->given ? "(hidden)" : "";
-}
-
-/* Should the running statement be kept out of the log?  It may have failed before it set the token. */
-bool
-rbac_identity_is_secret(void)
-{
-	return debug_query_string != NULL &&
-		(token_is_in(debug_query_string) || strstr(debug_query_string, "chat_rbac.token") != NULL);
 }
 
 /* ---- chat_rbac.identity ---- */
@@ -279,6 +260,9 @@ check_identity(char **newval, void **extra, GucSource source)
 			!read_id(setting->text, slash, &setting->org) ||
 			!read_id(slash + 1, setting->text +strlen(setting->text), &setting->member))
 		{
+			/* PostgreSQL's own message would show it */
+			if (rbac_jwt_is_in(setting->text))
+				GUC_check_errmsg("invalid value for parameter \"%s\"", "chat_rbac.identity");
 			GUC_check_errdetail("An identity is the id of an org and the id of a member in it, as in \"12/345\".");
 			rbac_guc_free(setting);
 			return false;

@@ -39,6 +39,13 @@ static RbacQuery signer = {
 	2, {INT8OID, TIMESTAMPTZOID}, NULL
 };
 
+/* So that who is revoked meanwhile waits for us, or we for that. */
+static RbacQuery lock_members = {
+	"SELECT m.member_id FROM chat_rbac.member m"
+	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) ANY ($2) FOR SHARE",
+	2, {INT8OID, INT8ARRAYOID}, NULL
+};
+
 static RbacQuery subject_of_member = {
 	"SELECT m.subject FROM chat_rbac.member m"
 	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2",
@@ -59,7 +66,7 @@ typedef struct Draft
 	char	   *subject;
 	char	   *issuer;
 	char	   *audience;
-	RbacJoseKey *key;
+	bytea	   *secret;
 } Draft;
 
 /* ---- writing a token ---- */
@@ -115,14 +122,33 @@ append_json(StringInfo token, const StringInfoData *json)
 	append_part(token, utf8, strlen(utf8));
 }
 
-/* The token of a draft; its key is freed. */
+/* The signature of a token's first two parts, as its third. */
+static void
+append_signature(StringInfo token, const Draft *draft)
+{
+	char		mac[RBAC_MAC_BYTES];
+	RbacJoseKey *key;
+	const char *problem = rbac_jose_load(RBAC_HS256, VARDATA_ANY(draft->secret), VARSIZE_ANY_EXHDR(draft->secret), &key);
+	bool		done = false;
+
+	if (problem == NULL)
+	{
+		done = rbac_jose_mac(key, token->data, token->len, mac);
+		rbac_jose_free(key);
+	}
+	if (!done)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("signing key \"%s\" cannot be used: %s", draft->kid, problem != NULL ? problem : "OpenSSL fails")));
+	appendStringInfoChar(token, '.');
+	append_part(token, mac, sizeof(mac));
+}
+
 static char *
-sign(const Draft *draft)
+make_token(const Draft *draft)
 {
 	StringInfoData json;
 	StringInfoData token;
-	char		mac[RBAC_MAC_BYTES];
-	bool		ok;
 
 	initStringInfo(&token);
 	initStringInfo(&json);
@@ -143,12 +169,7 @@ sign(const Draft *draft)
 	appendStringInfoChar(&json, '}');
 	append_json(&token, &json);
 
-	ok = rbac_jose_mac(draft->key, token.data, token.len, mac);
-	rbac_jose_free(draft->key);
-	if (!ok)
-		elog(ERROR, "could not compute a signature");
-	appendStringInfoChar(&token, '.');
-	append_part(&token, mac, sizeof(mac));
+	append_signature(&token, draft);
 	if (token.len > RBAC_TOKEN_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -176,6 +197,39 @@ take_roles(Draft *draft, ArrayType *array)
 					 errmsg("the name of a role must not be null")));
 		draft->roles[i] = TextDatumGetCString(elements[i]);
 	}
+}
+
+/*
+ * Take the time of issue when no tokens that are at stake, the member's and the
+ * asker's own, can be revoked before we are done.
+ */
+static void
+begin_issue(Draft *draft, int64 asker)
+{
+	int64		ids[2] = {draft->member, asker};
+	RbacCatalogScope scope;
+	Datum		args[2];
+
+	args[0] = Int64GetDatum(draft->org);
+	args[1] = rbac_compile_array(ids, lengthof(ids));
+	rbac_catalog_open(&scope);
+	rbac_catalog_execute(&lock_members, args);
+	rbac_catalog_close(&scope);
+	draft->issued = GetCurrentTimestamp();
+}
+
+/* Who is there by a token does not outlive it by another. */
+static void
+check_ttl(const Draft *draft, const RbacAsker *asker)
+{
+	if (draft->expires <= draft->issued || draft->expires > draft->issued + TTL_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a token lives for more than nothing and for at most 30 days")));
+	if (asker->identity.source == RBAC_BY_TOKEN && draft->expires > asker->expires)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a token that is issued by virtue of a token ends when that does, or before")));
 }
 
 /* The member must be there and active, and hold the roles. */
@@ -206,8 +260,7 @@ take_key(Draft *draft)
 	RbacCatalogScope scope;
 	MemoryContext old;
 	Datum		args[2];
-	const char *problem = "has no secret";
-	bytea	   *secret;
+	Datum		secret;
 	bool		isnull;
 
 	rbac_catalog_open(&scope);
@@ -223,8 +276,10 @@ take_key(Draft *draft)
 	draft->subject = rbac_catalog_bool(0, 3) ? psprintf(INT64_FORMAT, draft->member) : NULL;
 	draft->issuer = rbac_catalog_text(0, 4);
 	draft->audience = rbac_catalog_text(0, 5);
-	secret = (bytea *) DatumGetPointer(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-	secret = isnull ? NULL : DatumGetByteaPCopy(PointerGetDatum(secret));
+	secret = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull);
+	if (isnull)
+		elog(ERROR, "signing key \"%s\" has no secret", draft->kid);
+	draft->secret = DatumGetByteaPCopy(secret);
 	MemoryContextSwitchTo(old);
 
 	if (draft->subject == NULL)
@@ -245,12 +300,6 @@ take_key(Draft *draft)
 				 errmsg("member " INT64_FORMAT " of org " INT64_FORMAT " has no subject", draft->member, draft->org),
 				 errdetail("Key \"%s\" is for tokens that name a member by it.", draft->kid),
 				 errhint("Give the member a subject, or the key subject_is = 'member_id'.")));
-	if (secret != NULL)
-		problem = rbac_jose_load(RBAC_HS256, VARDATA_ANY(secret), VARSIZE_ANY_EXHDR(secret), &draft->key);
-	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("signing key \"%s\" cannot be used: %s", draft->kid, problem)));
 }
 
 /* A token is as good as its member, so who got one for whom is on record. */
@@ -303,26 +352,28 @@ chat_rbac_issue_token(PG_FUNCTION_ARGS)
 {
 	RbacCheck  *check = rbac_authz_require(fcinfo->flinfo, "token.issue", "issue a token");
 	Draft		draft = {0};
+	RbacAsker	asker;
 
 	PreventCommandIfReadOnly("issue_token()");
 	require_not_null(fcinfo, 0, "member");
 	require_not_null(fcinfo, 1, "ttl");
 	draft.org = check->grants->org;
 	draft.member = PG_GETARG_INT64(0);
-	draft.issued = rbac_now();
+	begin_issue(&draft, check->grants->identity.source == RBAC_BY_TOKEN ? check->grants->member : draft.member);
 	draft.expires = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
 															TimestampTzGetDatum(draft.issued),
 															PG_GETARG_DATUM(1)));
-	if (draft.expires <= draft.issued || draft.expires > draft.issued + TTL_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a token lives for more than nothing and for at most 30 days")));
 	if (!PG_ARGISNULL(2))
 		take_roles(&draft, PG_GETARG_ARRAYTYPE_P(2));
+
+	/* what was revoked while we waited does not count */
+	rbac_token_asker(&asker);
+	rbac_grants_unpin(rbac_grants_pin(&asker));
+	check_ttl(&draft, &asker);
 	require_member(&draft);
 	take_key(&draft);
 	record_issue(check->grants, &draft);
-	PG_RETURN_TEXT_P(cstring_to_text(sign(&draft)));
+	PG_RETURN_TEXT_P(cstring_to_text(make_token(&draft)));
 }
 
 /*
@@ -338,7 +389,7 @@ chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 	Oid			owner = rbac_catalog_owner(rbac_catalog_relation("member"));
 	Oid			types[3] = {INT8OID, INT8OID, TIMESTAMPTZOID};
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now;
 	Datum		values[3];
 	Oid			save_user;
 	int			save_context;
@@ -348,10 +399,20 @@ chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("revoke_tokens()");
 	values[0] = Int64GetDatum(check->grants->org);
 	values[1] = Int64GetDatum(member);
-	values[2] = TimestampTzGetDatum(now);
 
 	SPI_connect();
 	rbac_catalog_become(owner, &save_user, &save_context);
+
+	/*
+	 * the time is taken when no token can be issued any more before this
+	 * counts
+	 */
+	if (SPI_execute_with_args("SELECT 1 FROM chat_rbac.member m"
+							  " WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
+							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not lock a member");
+	now = GetCurrentTimestamp();
+	values[2] = TimestampTzGetDatum(now);
 	if (SPI_execute_with_args("UPDATE chat_rbac.member SET tokens_valid_from = $3"
 							  " WHERE org_id OPERATOR(pg_catalog.=) $1 AND member_id OPERATOR(pg_catalog.=) $2",
 							  3, types, values, NULL, false, 0) != SPI_OK_UPDATE)

@@ -77,6 +77,30 @@ rbac_jwt_split(const char *token, size_t len, RbacJwt *out)
 }
 
 /*
+ * rbac_jwt_is_in
+ *		Is there something in a text that may be a token?  Its header is JSON, so
+ *		it begins with the encoding of an opening brace and a quote.
+ */
+bool
+rbac_jwt_is_in(const char *text)
+{
+	for (const char *at = strstr(text, "eyJ"); at != NULL; at = strstr(at + 1, "eyJ"))
+	{
+		const char *end = at;
+		int			ndots = 0;
+
+		while (value_of(*end) >= 0 || (*end == '.' && end[-1] != '.'))
+		{
+			ndots += *end == '.';
+			end++;
+		}
+		if (ndots >= 2)
+			return true;
+	}
+	return false;
+}
+
+/*
  * rbac_base64url_decode
  *		out has room for len / 4 * 3 + 2 bytes, and gets no NUL at its end.
  *		False, and *out and *out_len undefined, unless the input is the spelling

@@ -170,6 +170,7 @@ typedef struct RbacJwt
 } RbacJwt;
 
 extern bool rbac_jwt_split(const char *token, size_t len, RbacJwt *out);
+extern bool rbac_jwt_is_in(const char *text);
 extern bool rbac_base64url_decode(const char *in, size_t len, char *out, size_t *out_len);
 extern size_t rbac_base64url_encode(const char *in, size_t len, char *out);
 

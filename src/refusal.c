@@ -12,13 +12,13 @@
  * who must not) are seen when they are reported, and not if they are caught
  * before.
  *
- * A statement that holds the session's token, or may hold one, is not shown with
- * what is logged of it.
+ * A statement that may hold a token is not shown with what is logged of it.
  *
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
 
+#include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 
@@ -106,6 +106,21 @@ kind_of_error(const ErrorData *error)
 	return NULL;
 }
 
+static bool
+may_hold_token(const char *text)
+{
+	return text !=NULL && rbac_jwt_is_in(text);
+}
+
+static void
+hide_token(ErrorData *error)
+{
+	error->hide_stmt |= may_hold_token(debug_query_string);
+	error->hide_ctx |= may_hold_token(error->context);
+	if (may_hold_token(error->internalquery))
+		error->internalquery = NULL;
+}
+
 static void
 log_error(ErrorData *error)
 {
@@ -126,8 +141,7 @@ log_error(ErrorData *error)
 		write_line(json.data);
 		pfree(json.data);
 	}
-	if (rbac_identity_is_secret())
-		error->hide_stmt = true;
+	hide_token(error);
 	if (next_hook != NULL)
 		next_hook(error);
 }

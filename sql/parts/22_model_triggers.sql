@@ -129,6 +129,22 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_protection_owner() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.check_protection_owner() IS 'Trigger: only the owner of a table may write its specification, and, but for superusers, only as protect() would (SQLSTATE 42501): link tables are read on the owner''s behalf.';
 
+CREATE FUNCTION chat_rbac.check_login() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	/* the number of a role that was dropped is another role's some day; a dump may hold such */
+	IF NEW.login IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = NEW.login) THEN
+		RAISE WARNING 'member % of org % gets no login: role % does not exist', NEW.member_id, NEW.org_id, NEW.login;
+		NEW.login := NULL;
+	END IF;
+	RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.check_login() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.check_login() IS 'Trigger: the login of a member is a role that exists, else NULL, with a warning.';
+
 CREATE FUNCTION chat_rbac.signing_key_problem(algorithm text, material bytea) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
 AS 'MODULE_PATHNAME', 'chat_rbac_signing_key_problem';
@@ -144,7 +160,11 @@ DECLARE
 BEGIN
 	/* here and not by a constraint alone, whose error would show the secret */
 	problem := CASE
-		WHEN NEW.kid IS NULL OR octet_length(NEW.kid) NOT BETWEEN 1 AND 255 THEN 'its kid must have 1 to 255 bytes'
+		WHEN NEW.kid IS NULL OR octet_length(NEW.kid) NOT BETWEEN 1 AND 255 OR NEW.kid ~ '[[:cntrl:]"\\]'
+			THEN 'its kid must have 1 to 255 bytes, and no quote, backslash or control character'
+		/* what signs tokens is not exchanged and put back without a trace: the trail does not show secrets */
+		WHEN TG_OP = 'UPDATE' AND (NEW.algorithm, NEW.secret, NEW.public_key) IS DISTINCT FROM (OLD.algorithm, OLD.secret, OLD.public_key)
+			THEN 'a key does not change; add another, and retire this one'
 		WHEN NEW.key_id IS NULL OR NEW.roles_narrow IS NULL OR NEW.issues IS NULL THEN 'key_id, roles_narrow and issues must not be null'
 		WHEN NEW.subject_is IS NULL OR NEW.subject_is NOT IN ('subject', 'member_id') THEN 'subject_is must be subject or member_id'
 		WHEN NEW.algorithm = 'HS256' AND (NEW.secret IS NULL OR NEW.public_key IS NOT NULL) THEN 'HS256 takes a secret, and no public key'
@@ -160,6 +180,8 @@ $$;
 REVOKE ALL ON FUNCTION chat_rbac.check_signing_key() FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.check_signing_key() IS 'Trigger: a key must be one that tokens can be verified with (SQLSTATE 22023).';
 
+CREATE TRIGGER check_login BEFORE INSERT OR UPDATE OF login ON chat_rbac.member
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_login();
 CREATE TRIGGER check_key BEFORE INSERT OR UPDATE ON chat_rbac.signing_key
 	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_signing_key();
 CREATE TRIGGER default_key BEFORE INSERT OR UPDATE ON chat_rbac.unit

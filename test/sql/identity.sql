@@ -146,6 +146,10 @@ SELECT chat_rbac.current_member(), current_setting('chat_rbac.active_roles') AS 
 --
 -- By login
 --
+-- a role that is not there is nobody's login
+RESET ROLE;
+UPDATE chat_rbac.member SET login = '4242424242' WHERE org_id = 10 AND member_id = 2;
+SELECT login FROM chat_rbac.member WHERE org_id = 10 AND member_id = 2;
 SET ROLE regress_chat_rbac_ada;
 SELECT * FROM chat_rbac.whoami();
 SET ROLE regress_chat_rbac_bob;

@@ -36,6 +36,7 @@ INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES (NULL, 'HS256'
 INSERT INTO chat_rbac.signing_key (kid, algorithm, secret) VALUES ('rsa', 'RS256', sha256('x'));  -- fail
 INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key) VALUES ('rsa', 'RS256', 'no key');  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret, subject_is) VALUES (10, 'a', 'HS256', sha256('a'), 'nobody');  -- fail
+INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (10, 'a"b', 'HS256', sha256('a'));  -- fail
 INSERT INTO chat_rbac.signing_key (kid, algorithm, public_key, issues) VALUES ('rsa', 'RS256', 'no key', true);  -- fail
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('a'));
 INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret) VALUES (NULL, 'a', 'HS256', sha256('b'));  -- fail
@@ -103,6 +104,14 @@ SET ROLE regress_chat_rbac_login;
 SELECT chat_rbac.issue_token(2);  -- fail
 RESET ROLE;
 UPDATE chat_rbac.role SET permissions = '{token.issue}' WHERE name = 'Login service';
+-- a token does not beget one that outlives it
+RESET ROLE;
+UPDATE chat_rbac.role SET permissions = '{token.issue}' WHERE org_id = 10 AND name = 'Head, "deputy"';
+SET chat_rbac.token = :'sue';
+SELECT chat_rbac.issue_token(1, '10 minutes') IS NOT NULL AS issued;
+SELECT chat_rbac.issue_token(1, '2 hours');  -- fail
+RESET chat_rbac.token;
+UPDATE chat_rbac.role SET permissions = '{task.view}' WHERE org_id = 10 AND name = 'Head, "deputy"';
 -- on record
 SELECT actor_name, operation, actions, table_name, row_key, new - 'kid' - 'expires' AS new FROM chat_rbac.audit_event WHERE operation = 'issue' ORDER BY event_id;
 SELECT who, did, what FROM chat_rbac.activity WHERE did ~ 'token' ORDER BY event_id LIMIT 1;
@@ -224,8 +233,10 @@ UPDATE chat_rbac.signing_key SET org_id = 10, audience = 'somebody';
 :look  -- fail
 UPDATE chat_rbac.signing_key SET audience = NULL, issuer = 'somebody';
 :look  -- fail
--- a secret that has been changed
-UPDATE chat_rbac.signing_key SET issuer = NULL, secret = sha256('another');
+-- a key does not change; another one of the same name is another
+UPDATE chat_rbac.signing_key SET issuer = NULL, secret = sha256('another');  -- fail
+DELETE FROM chat_rbac.signing_key;
+INSERT INTO chat_rbac.signing_key (org_id, kid, algorithm, secret, issues, subject_is) VALUES (10, 'k1', 'HS256', sha256('another'), true, 'member_id');
 :look  -- fail
 -- by a key whose tokens name a subject
 UPDATE chat_rbac.signing_key SET subject_is = 'subject', issuer = 'chat', audience = 'inbox';
@@ -252,6 +263,7 @@ RESET chat_rbac.token;
 --
 -- For how long a setting counts
 --
+SELECT set_config('chat_rbac.identity', :'ada', false);  -- fail, without showing it
 SET chat_rbac.identity_lifetime = 'for ever';  -- fail
 SET ROLE regress_chat_rbac_app;
 SET chat_rbac.identity_lifetime = transaction;  -- fail

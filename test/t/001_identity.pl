@@ -100,13 +100,13 @@ is(sql($node, $who, %trusted, options => '-c chat_rbac.identiy=1/1', stderr => \
 like($warning, qr/WARNING:  invalid configuration parameter name "chat_rbac.identiy", removing it/, '... with a warning');
 
 for my $value ('1', '1/', '/1', '/', '1/2/3', ' 1/2', '1/2 ', '1 /2', 'a/b', '+1/2', '1/0x2', '1/2.0', '--1/2', '1/-',
-	'1/9223372036854775808', '-9223372036854775809/1', '99999999999999999999999/1', '１/２')
+	'1/9223372036854775808', '-9223372036854775809/1', '99999999999999999999999/1', '１/２', '001/0099')
 {
 	my $err = fails($node, "SET chat_rbac.identity = '$value'", '22023',
 		qr/invalid value for parameter "chat_rbac.identity": "\Q$value\E"/, "\"$value\" is no identity", %trusted);
 	like($err, qr{DETAIL:  An identity is the id of an org and the id of a member in it, as in "12/345"\.}, '... and says what is');
 }
-for my $value ('9223372036854775807/-9223372036854775808', '-9223372036854775808/0', '001/0099', '3/1', '1/99')
+for my $value ('9223372036854775807/-9223372036854775808', '-9223372036854775808/0', '3/1', '1/99')
 {
 	is(sql($node, "SET chat_rbac.identity = '$value'; $who; $all", %trusted), "nobody\n0", "\"$value\" is an identity, of nobody");
 }

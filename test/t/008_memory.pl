@@ -32,7 +32,7 @@ SELECT chat_rbac.protect('inbox.event', '{"resource": "conversation", "org": "or
 GRANT ALL ON inbox.event TO PUBLIC;
 CREATE SCHEMA tool;
 GRANT USAGE ON SCHEMA tool TO PUBLIC;
-CREATE FUNCTION tool.memory() RETURNS bigint SECURITY DEFINER LANGUAGE sql AS 'SELECT sum(total_bytes) FROM pg_backend_memory_contexts';
+CREATE FUNCTION tool.memory() RETURNS bigint SECURITY DEFINER LANGUAGE sql AS 'SELECT sum(used_bytes) FROM pg_backend_memory_contexts';
 -- how much there is while a statement runs
 CREATE FUNCTION tool.note(moment text) RETURNS text VOLATILE LANGUAGE sql AS \$\$
 	SELECT 'x' FROM set_config('tool.' || moment, tool.memory()::text, false)

@@ -24,7 +24,8 @@ sub new_cluster
 	my ($name, %opt) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init;
+	# whatever LANG is
+	$node->init(extra => [ '-E', 'UTF8', '--locale=C' ]);
 	$node->append_conf('postgresql.conf', "session_preload_libraries = 'chat_rbac'")
 	  if $opt{preload} // 1;
 	$node->append_conf('postgresql.conf', $opt{conf}) if $opt{conf};
