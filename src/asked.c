@@ -80,11 +80,12 @@ static RbacQuery roles_of_org = {
 
 /* ---- who may ask about whom ---- */
 
-/* Is the caller past all checks: a superuser, or who owns the extension's tables? */
+/* Is the caller past all checks, as on the tables themselves? */
 bool
 rbac_asked_all(void)
 {
-	return superuser() || has_privs_of_role(GetUserId(), rbac_catalog_owner(rbac_catalog_relation("member")));
+	return has_bypassrls_privilege(GetUserId()) ||
+		rbac_is_owner(rbac_catalog_relation("member"), GetUserId());
 }
 
 /* For who is past all checks and in no org: the only org that a query finds. */
@@ -523,7 +524,7 @@ rbac_asked_is_seen(FmgrInfo *flinfo, Oid relid, const int64 *key)
 	RbacRowState *state;
 	RbacRow		row;
 
-	if (superuser() || has_bypassrls_privilege(GetUserId()))
+	if (has_bypassrls_privilege(GetUserId()))
 		return true;
 	state = rbac_row_state(rbac_authz_check(flinfo), flinfo->fn_mcxt);
 	return rbac_row_find(state, rbac_question_table(state, relid), key, &row);

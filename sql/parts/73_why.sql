@@ -19,3 +19,9 @@ RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000 ROWS 50
 AS 'MODULE_PATHNAME', 'chat_rbac_what_can';
 COMMENT ON FUNCTION chat_rbac.what_can(bigint) IS 'What a member holds now: each permission of each grant that counts, where, through which roles, and until when (NULL: for good). About oneself (narrowed as the session is) always; about others with role.view in the whole org (SQLSTATE 42501).';
+
+CREATE FUNCTION chat_rbac.preview(changes text, OUT effect text, OUT member_id bigint, OUT member text, OUT permission chat_rbac.permission, OUT unit text, OUT org text)
+RETURNS SETOF record
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 20
+AS 'MODULE_PATHNAME', 'chat_rbac_preview';
+COMMENT ON FUNCTION chat_rbac.preview(text) IS 'Runs SQL with the caller''s own rights in a subtransaction that is always rolled back, and tells which members of the caller''s org would gain and lose which permissions where. An error of the SQL is raised. What no rollback takes back stays: values of sequences, and what functions do outside of the database. Needs role.view in the whole org (SQLSTATE 42501); for superusers in no org it is about all of them.';
