@@ -325,25 +325,36 @@ take_asker(const RbacAsked *asked, RbacAsker *asker)
 
 /*
  * rbac_asked_load
- *		Read what a member holds, and what each grant adds alone.  May throw.
+ *		Read what a member holds altogether.  May throw.
  */
 void
 rbac_asked_load(RbacAsked *asked)
 {
-	RbacCatalogScope scope;
-	MemoryContext context = CurrentMemoryContext;
 	RbacAsker	asker;
 
 	take_asker(asked, &asker);
 	asked->check.grants = rbac_grants_compile(&asker, NULL);
 	asked->check.past = &asked->check;
 	asked->active = asked->check.grants->standing == RBAC_ACTIVE;
-	(void) rbac_row_state(&asked->check, context);
+	(void) rbac_row_state(&asked->check, CurrentMemoryContext);
+}
+
+/*
+ * rbac_asked_load_grants
+ *		And now grant by grant, with what each adds alone.  May throw.
+ */
+void
+rbac_asked_load_grants(RbacAsked *asked)
+{
+	RbacCatalogScope scope;
+	MemoryContext context = CurrentMemoryContext;
+	RbacAsker	asker;
 
 	rbac_catalog_open(&scope);
 	load_roles(asked, &scope, &roles_of_member, context);
 	load_grants(asked, &scope, context);
 	rbac_catalog_close(&scope);
+	take_asker(asked, &asker);
 	for (int i = 0; i < asked->ngrants; i++)
 	{
 		RbacAskedGrant *grant = &asked->grants[i];

@@ -126,6 +126,8 @@ search_member(Search *search, RbacAsked *asked)
 	rbac_asked_load(asked);
 	if (!asked->active || !member_can(asked, search, &row))
 		return;
+	if (search->told)
+		rbac_asked_load_grants(asked);
 	if (search->told && OidIsValid(search->relid))
 		search->told = rbac_asked_place(asked, rbac_question_table(asked->check.rows, search->relid), &row, &question);
 	for (int g = 0; g < asked->ngrants && search->told; g++)
@@ -223,6 +225,7 @@ chat_rbac_what_can(PG_FUNCTION_ARGS)
 	rbac_asked_who(fcinfo->flinfo, PG_GETARG_INT64(0), &asked);
 	InitMaterializedSRF(fcinfo, 0);
 	rbac_asked_load(&asked);
+	rbac_asked_load_grants(&asked);
 	for (int g = 0; g < asked.ngrants; g++)
 	{
 		const RbacAskedGrant *grant = &asked.grants[g];

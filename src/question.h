@@ -81,6 +81,7 @@ extern bool rbac_asked_all(void);
 extern void rbac_asked_who(FmgrInfo *flinfo, int64 member, RbacAsked *asked);
 extern int64 rbac_asked_org(FmgrInfo *flinfo, const char *deed);
 extern void rbac_asked_load(RbacAsked *asked);
+extern void rbac_asked_load_grants(RbacAsked *asked);
 extern bool rbac_asked_counts(const RbacAskedGrant *grant, const RbacPermission *permission);
 extern const RbacGrants *rbac_asked_full(const RbacAsked *asked, RbacAskedGrant *grant);
 extern const char *rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant,

@@ -583,6 +583,7 @@ chat_rbac_explain_access(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	why.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	rbac_asked_load(asked);
+	rbac_asked_load_grants(asked);
 	key = rbac_question_ids(PG_GETARG_ARRAYTYPE_P(3), &nkeys);
 	if (PG_ARGISNULL(2))
 	{
