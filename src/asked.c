@@ -403,6 +403,21 @@ rbac_asked_full(const RbacAsked *asked, RbacAskedGrant *grant)
 	return grant->full;
 }
 
+/* Does a role have just this permission by itself?  A wider one may not count now, so it will not do. */
+static bool
+has_itself(const RbacAskedRole *role, const RbacPermission *permission)
+{
+	RbacPermission own;
+	size_t		pos = 0;
+
+	while (rbac_permset_next(&role->permissions, &pos, &own))
+	{
+		if (rbac_permission_compare(&own, permission) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The names from the granted role down to the nearest that has the permission by itself, as "Manager > Agent". */
 const char *
 rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant, const RbacPermission *permission)
@@ -417,7 +432,7 @@ rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant, const Rbac
 		above[i] = -1;
 	above[grant->role] = grant->role;
 	queue[tail++] = grant->role;
-	while (head < tail && !rbac_permset_covers(&asked->roles[queue[head]].permissions, permission))
+	while (head < tail && !has_itself(&asked->roles[queue[head]], permission))
 	{
 		for (int e = 0; e < asked->nedges; e++)
 		{

@@ -508,11 +508,14 @@ run_changes(const char *changes)
 
 	SPI_connect();
 	rc = SPI_execute(changes, false, 0);
+	if (rc == SPI_ERROR_TRANSACTION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a preview cannot begin or end transactions")));
 	if (rc < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("the changes cannot be run in a preview: %s", SPI_result_code_string(rc)),
-				 errhint("Leave out what begins or ends transactions, and COPY FROM STDIN.")));
+				 errmsg("the changes cannot be run in a preview: %s", SPI_result_code_string(rc))));
 	/* what COMMIT would say */
 	(void) SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0);
 	SPI_finish();

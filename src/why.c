@@ -124,16 +124,19 @@ row_units(const Why *why)
 	return text.len > 0 ? text.data : "no unit";
 }
 
-/* Has the deciding row's table a relation of this name? */
-static bool
-knows_relation(const RbacProtection *form, const char *name, int len)
+/* The relation of the deciding row's table that a permission is for; NULL if it is for all rows, or there is none. */
+static const RbacRelation *
+find_relation(const RbacProtection *form, const RbacPermission *permission)
 {
+	const char *name = &permission->text[permission->len - permission->relation_len];
+
 	for (int r = 0; r < form->nrelations; r++)
 	{
-		if ((int) strlen(form->relations[r].name) == len && memcmp(form->relations[r].name, name, len) == 0)
-			return true;
+		if (strlen(form->relations[r].name) == permission->relation_len &&
+			memcmp(form->relations[r].name, name, permission->relation_len) == 0)
+			return &form->relations[r];
 	}
-	return false;
+	return NULL;
 }
 
 /* What a grant lacks in time, or is otherwise without; false if nothing. */
@@ -151,48 +154,61 @@ lacks_force(const Why *why, const RbacAskedGrant *grant, const RbacPermission *p
 	return true;
 }
 
-/* Where a permission does not carry the answer by itself: what of relation and place is missing. */
+/*
+ * Where a permission does not carry the answer by itself: what of relation and
+ * place is missing; how many of the two.
+ */
 static int
 lacks_here(Why *why, const RbacAskedGrant *grant, const RbacGrants *full, const RbacPermission *permission,
 		   const RbacQuestion *question, StringInfo text)
 {
 	const RbacProtection *form = question->form;
-	const char *relation = &permission->text[permission->len - permission->relation_len];
+	const char *name = pnstrdup(&permission->text[permission->len - permission->relation_len], permission->relation_len);
+	const RbacRelation *relation;
 	RbacPermission plain = *permission;
-	bool		holds;
-	bool		there;
+	int			n = 0;
 
 	if (form == NULL)
 	{
-		add_part(text, "; ", psprintf("it is for rows with relation %.*s", permission->relation_len, relation));
+		add_part(text, "; ", psprintf("it is for rows with relation %s", name));
 		return 1;
 	}
-	if (permission->relation_len > 0 && !knows_relation(form, relation, permission->relation_len))
+	relation = find_relation(form, permission);
+	if (permission->relation_len > 0 && relation == NULL)
 	{
-		add_part(text, "; ", psprintf("table %s has no relation %.*s", get_rel_name(form->relid), permission->relation_len, relation));
+		add_part(text, "; ", psprintf("table %s has no relation %s", get_rel_name(form->relid), name));
 		return 2;
 	}
-	if (plain.relation_len > 0)
-		plain.len -= plain.relation_len + 1;
-	plain.relation_len = 0;
-	holds = rbac_asked_carries(&why->asked, full, permission, true, question);
-	there = rbac_asked_carries(&why->asked, full, &plain, false, question);
-	if (!holds)
-		add_part(text, "; ", psprintf("relation %.*s does not hold", permission->relation_len, relation));
-	if (!there && form->nunits > 0)
-		add_part(text, "; ", psprintf("granted at unit %s, row is at %s", grant->unit, row_units(why)));
-	else if (!there)
-		add_part(text, "; ", psprintf("granted at unit %s, and table %s has no units: no relation to a person holds",
-									  grant->unit, get_rel_name(form->relid)));
-	else if (holds)
+	if (!rbac_asked_carries(&why->asked, full, permission, true, question))
 	{
-		if (form->nunits == 0 && permission->relation_len > 0)
-			add_part(text, "; ", psprintf("granted at unit %s: there relation %.*s does not reach", grant->unit,
-										  permission->relation_len, relation));
-		else
-			add_part(text, "; ", psprintf("relation %.*s holds, but for nobody at unit %s", permission->relation_len, relation, grant->unit));
+		add_part(text, "; ", psprintf("relation %s does not hold", name));
+		n++;
 	}
-	return (holds ? 0 : 1) + (there ? 0 : 1) + (holds && there ? 1 : 0);
+	if (form->nunits == 0)
+	{
+		if (relation == NULL || (n == 0 && !relation->personal))
+		{
+			add_part(text, "; ", psprintf("granted at unit %s, and nothing ties this row of table %s to a unit", grant->unit,
+										  get_rel_name(form->relid)));
+			n++;
+		}
+	}
+	else
+	{
+		plain.len -= relation != NULL ? plain.relation_len + 1 : 0;
+		plain.relation_len = 0;
+		if (!rbac_asked_carries(&why->asked, full, &plain, false, question))
+		{
+			add_part(text, "; ", psprintf("granted at unit %s, row is at %s", grant->unit, row_units(why)));
+			n++;
+		}
+	}
+	if (n == 0)
+	{
+		add_part(text, "; ", psprintf("relation %s holds, but for nobody at unit %s", name, grant->unit));
+		n++;
+	}
+	return n;
 }
 
 /* ---- rows of the answer ---- */
@@ -245,47 +261,67 @@ compare_lines(const void *a, const void *b)
 	return rbac_permission_compare(x->permission, y->permission);
 }
 
-/* The lines of all permissions that are about the question; those that carry it lack nothing. */
-static Finding *
-find_lines(Why *why, const RbacQuestion *question, int *nlines)
+/* Findings under way. */
+typedef struct Findings
 {
-	RbacAsked  *asked = &why->asked;
-	int			capacity = 16;
-	Finding    *lines = palloc(sizeof(Finding) * capacity);
+	int			n;
+	int			capacity;
+	Finding    *items;
+} Findings;
 
-	*nlines = 0;
-	for (int g = 0; g < asked->ngrants; g++)
+/* Try one permission of a grant. */
+static void
+try_permission(Why *why, RbacAskedGrant *grant, const RbacPermission *permission, const RbacQuestion *question,
+			   Findings *findings)
+{
+	const RbacGrants *full = rbac_asked_counts(grant, permission) ? grant->counted : rbac_asked_full(&why->asked, grant);
+	StringInfoData text;
+	Finding    *line;
+
+	CHECK_FOR_INTERRUPTS();
+	if (findings->n == findings->capacity)
 	{
-		RbacAskedGrant *grant = &asked->grants[g];
+		findings->capacity *= 2;
+		findings->items = repalloc(findings->items, sizeof(Finding) * findings->capacity);
+	}
+	line = &findings->items[findings->n++];
+	memset(line, 0, sizeof(Finding));
+	initStringInfo(&text);
+	line->grant = grant;
+	line->permission = memcpy(palloc(sizeof(RbacPermission)), permission, sizeof(RbacPermission));
+	line->nlacks = lacks_force(why, grant, permission, &text);
+	if (!rbac_asked_carries(&why->asked, full, permission, false, question))
+		line->nlacks += lacks_here(why, grant, full, permission, question, &text);
+	line->verdict = line->nlacks > 0 ? "lacking" : "granted";
+	line->why = text.len > 0 ? text.data : NULL;
+}
+
+/* Try all permissions that are about the question: what counts of each grant, and what would if more of it did. */
+static void
+find_lines(Why *why, const RbacQuestion *question, Findings *findings)
+{
+	findings->n = 0;
+	findings->capacity = 16;
+	findings->items = palloc(sizeof(Finding) * findings->capacity);
+	for (int g = 0; g < why->asked.ngrants; g++)
+	{
+		RbacAskedGrant *grant = &why->asked.grants[g];
 		RbacPermission permission;
 		size_t		pos = 0;
 
+		while (grant->counted != NULL && rbac_permset_next(&grant->counted->reach[0].permissions, &pos, &permission))
+		{
+			if (rbac_asked_about(&permission, &question->wanted))
+				try_permission(why, grant, &permission, question, findings);
+		}
+		pos = 0;
 		while (rbac_permset_next(&grant->permissions, &pos, &permission))
 		{
-			const RbacGrants *full;
-			StringInfoData text;
-			Finding    *line;
-
-			if (!rbac_asked_about(&permission, &question->wanted))
-				continue;
-			CHECK_FOR_INTERRUPTS();
-			if (*nlines == capacity)
-				lines = repalloc(lines, sizeof(Finding) * (capacity *= 2));
-			line = &lines[(*nlines)++];
-			memset(line, 0, sizeof(Finding));
-			initStringInfo(&text);
-			full = rbac_asked_counts(grant, &permission) ? grant->counted : rbac_asked_full(asked, grant);
-			line->grant = grant;
-			line->permission = memcpy(palloc(sizeof(RbacPermission)), &permission, sizeof(RbacPermission));
-			line->nlacks = lacks_force(why, grant, &permission, &text);
-			if (!rbac_asked_carries(asked, full, &permission, false, question))
-				line->nlacks += lacks_here(why, grant, full, &permission, question, &text);
-			line->verdict = line->nlacks > 0 ? "lacking" : "granted";
-			line->why = text.len > 0 ? text.data : NULL;
+			if (rbac_asked_about(&permission, &question->wanted) && !rbac_asked_counts(grant, &permission))
+				try_permission(why, grant, &permission, question, findings);
 		}
 	}
-	qsort(lines, *nlines, sizeof(Finding), compare_lines);
-	return lines;
+	qsort(findings->items, findings->n, sizeof(Finding), compare_lines);
 }
 
 /* The names of roles of the org that have any of wanted by themselves; NULL if none has. */
@@ -418,17 +454,16 @@ static void
 put_question(FunctionCallInfo fcinfo, Why *why, const RbacPermset *wanted, bool yes)
 {
 	RbacQuestion question = why->question;
-	int			nlines;
-	Finding    *lines;
+	Findings	findings;
 
 	question.wanted = *wanted;
-	lines = find_lines(why, &question, &nlines);
-	for (int i = 0; i < nlines; i++)
+	find_lines(why, &question, &findings);
+	for (int i = 0; i < findings.n; i++)
 	{
-		if (!yes || lines[i].nlacks == 0)
-			put_line(why, &lines[i]);
+		if (!yes || findings.items[i].nlacks == 0)
+			put_line(why, &findings.items[i]);
 	}
-	if (nlines == 0)
+	if (findings.n == 0)
 		put_nothing_granted(fcinfo, why, &question);
 }
 
@@ -543,7 +578,7 @@ explain_unseen(FunctionCallInfo fcinfo, Why *why, bool allowed)
 											  CurrentMemoryContext);
 
 	put_summary(why, allowed, !why->asked.active ? "member is inactive" :
-				psprintf(allowed ? "you may not see this row of table %s, so no more is said of it" :
+				psprintf(allowed ? "on a row of table %s that you may not see" :
 						 "this row of table %s is not there, or you may not see it", table));
 	if (why->asked.active && !scope->org_wide && scope->nreach == 0)
 		put_question(fcinfo, why, &why->question.wanted, false);

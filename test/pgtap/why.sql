@@ -6,7 +6,7 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL max_parallel_workers_per_gather = 0;
-SELECT plan(15);
+SELECT plan(19);
 
 \ir fixture/inbox.sql
 
@@ -89,6 +89,32 @@ BEGIN
         RESET ROLE;
     END LOOP;
 END $$;
+-- The same with one of their roles active, or of what those inherit
+CREATE TABLE model.narrowed (n int, role text, can boolean, explained text, granted int, lacking int);
+GRANT INSERT ON model.narrowed TO regress_chat_rbac_app;
+DO $$
+DECLARE
+    who record;
+BEGIN
+    FOR who IN
+        WITH RECURSIVE c (org_id, member_id, role_id) AS (
+            SELECT g.org_id, g.member_id, g.role_id FROM chat_rbac.role_grant g WHERE g.org_id = 1 AND g.member_id <= 60 AND g.valid @> now()
+            UNION SELECT c.org_id, c.member_id, i.junior_id FROM c JOIN chat_rbac.role_inherit i ON i.org_id = c.org_id AND i.senior_id = c.role_id)
+        SELECT DISTINCT ON (org_id, member_id) org_id, member_id, r.name FROM c JOIN chat_rbac.role r USING (org_id, role_id) JOIN chat_rbac.member m USING (org_id, member_id)
+         WHERE m.active ORDER BY org_id, member_id, model.dice(1000, 'active', member_id || ' ' || role_id)
+    LOOP
+        PERFORM set_config('chat_rbac.identity', who.org_id || '/' || who.member_id, true), set_config('chat_rbac.active_roles', who.name, true);
+        SET LOCAL ROLE regress_chat_rbac_app;
+        INSERT INTO model.narrowed
+        SELECT q.n, who.name, CASE WHEN q.tab IS NULL THEN chat_rbac.can(q.permission::chat_rbac.permission) ELSE chat_rbac.can(q.permission::chat_rbac.permission, q.tab, q.key) END, w.*
+          FROM model.question q CROSS JOIN LATERAL (
+            SELECT (array_agg(e.verdict))[1], count(*) FILTER (WHERE e.verdict IN ('granted', 'held')), count(*) FILTER (WHERE e.verdict = 'lacking')
+              FROM chat_rbac.explain_access(who.member_id, q.permission::chat_rbac.permission, q.tab, VARIADIC CASE WHEN q.tab IS NULL THEN '{}' ELSE ARRAY[q.key] END) e) w
+         WHERE q.org_id = who.org_id AND q.member_id = who.member_id;
+        RESET ROLE;
+        PERFORM set_config('chat_rbac.active_roles', '', true);
+    END LOOP;
+END $$;
 -- As a superuser, in the org; and as somebody who may ask and sees nothing
 CREATE FUNCTION model.ask(o bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -125,6 +151,11 @@ SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                SELECT coalesce(t, 'anywhere') || ' ' || v AS what FROM unnest('{conversation,message,attachment,reply,reaction,customer,contact,task,lead,NULL}'::text[]) t, unnest('{true,false}'::text[]) v
                EXCEPT SELECT coalesce(tab::text, 'anywhere') || ' ' || can::text FROM model.checked) missing), NULL, 'every table was seen with yes and with no');
 SELECT cmp_ok((SELECT count(*) FROM model.answer WHERE can), '>', 500::bigint, 'yes was said often');
+
+SELECT is_empty($$SELECT * FROM model.narrowed WHERE explained IS DISTINCT FROM CASE WHEN can THEN 'allowed' ELSE 'denied' END LIMIT 5$$, 'narrowed to one role: the same');
+SELECT is_empty($$SELECT * FROM model.narrowed WHERE can AND (granted = 0 OR lacking > 0) LIMIT 5$$, 'and by a grant of what is active');
+SELECT cmp_ok((SELECT count(*) FROM model.narrowed JOIN model.answer a USING (n) WHERE a.can AND NOT narrowed.can), '>', 20::bigint, 'which was less, often');
+SELECT cmp_ok((SELECT count(*) FROM model.narrowed WHERE can), '>', 20::bigint, 'and something, often');
 
 --
 -- who_can(): the same members as can() says, of rows and anywhere
