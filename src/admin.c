@@ -22,9 +22,11 @@
 #include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(chat_rbac_administer);
 PG_FUNCTION_INFO_V1(chat_rbac_administer_truncate);
+PG_FUNCTION_INFO_V1(chat_rbac_revoke_tokens);
 PG_FUNCTION_INFO_V1(chat_rbac_units_scope);
 
 static RbacQuery units_at_or_below = {
@@ -42,12 +44,31 @@ static RbacQuery unit_and_above = {
 	2, {INT8OID, INT8OID}, NULL
 };
 
+/* Only who holds something for a time is asked for how long. */
+#define DEMAND_COLUMNS(org, me) \
+	"SELECT d.permission::text, d.unit_id, d.reason, d.refusal, d.hint, d.until," \
+	" CASE WHEN d.until IS NULL THEN NULL" \
+	"  WHEN NOT EXISTS (SELECT FROM chat_rbac.role_grant g WHERE g.org_id OPERATOR(pg_catalog.=) " org \
+	"   AND g.member_id OPERATOR(pg_catalog.=) " me " AND NOT pg_catalog.upper_inf(g.valid)) THEN 'infinity'" \
+	"  ELSE chat_rbac.held_until(" org ", " me ", d.permission, d.unit_id) END"
+
+/* What revoking the tokens of another member asks for: as the change that it is. */
+static RbacQuery revoke_demands = {
+	DEMAND_COLUMNS("$1", "$2")
+	" FROM chat_rbac.member m CROSS JOIN LATERAL chat_rbac.demands('member', pg_catalog.to_jsonb(m), pg_catalog.to_jsonb(m)"
+	"  OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('tokens_valid_from', pg_catalog.clock_timestamp()), $1, $2) AS d"
+	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $3",
+	3, {INT8OID, INT8OID, INT8OID}, NULL
+};
+
 /* What a change asks for: a permission held at a unit, or, if refusal is given, nothing would do. */
 typedef struct Demand
 {
 	char	   *permission;		/* NULL with a refusal that is about none */
 	bool		org_wide;
 	int64		unit_id;		/* unless org_wide */
+	TimestampTz until;			/* how long it must be held; DT_NOBEGIN: now */
+	TimestampTz held_until;		/* how long it is, if it is */
 	char	   *reason;			/* why it is asked for */
 	char	   *refusal;
 	char	   *hint;
@@ -168,16 +189,16 @@ unpin(void *grants)
 	rbac_grants_unpin((RbacGrants *) grants);
 }
 
-/* The asker's grants as they are now, until the current memory context is reset; NULL: nobody's. */
+/* The asker's grants, anew if need be, until the current memory context is reset; NULL: nobody's. */
 static RbacGrants *
-grants_of_now(void)
+grants_of_now(bool anew)
 {
 	MemoryContextCallback *release = palloc0(sizeof(MemoryContextCallback));
 	RbacAsker	asker;
 	RbacGrants *grants;
 
 	rbac_token_asker(&asker);
-	grants = rbac_grants_pin(&asker);
+	grants = anew ? rbac_grants_pin_anew(&asker) : rbac_grants_pin(&asker);
 	release->func = unpin;
 	release->arg = grants;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, release);
@@ -207,7 +228,7 @@ demands_query(Relation rel)
 	plan = MemoryContextAllocZero(TopMemoryContext, sizeof(TablePlan));
 	plan->relid = RelationGetRelid(rel);
 	plan->row_type = rel->rd_rel->reltype;
-	plan->query.sql = "SELECT d.permission::text, d.unit_id, d.reason, d.refusal, d.hint"
+	plan->query.sql = DEMAND_COLUMNS("$4", "$5")
 		" FROM chat_rbac.demands($1, pg_catalog.to_jsonb($2), pg_catalog.to_jsonb($3), $4, $5) AS d";
 	plan->query.nargs = 5;
 	plan->query.argtypes[0] = TEXTOID;
@@ -228,17 +249,67 @@ copy_text(uint64 row, int column, MemoryContext context)
 	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
 }
 
-/* What a change asks for, in the current memory context. */
-static Demand *
-read_demands(Relation rel, const RbacGrants *grants, HeapTuple old, HeapTuple new, int *ndemands)
+/* The place of a demand, in words. */
+static char *
+place_of(const Demand * demand)
+{
+	return demand->org_wide ? "in the whole org" : psprintf("at unit " INT64_FORMAT, demand->unit_id);
+}
+
+static void
+require(RbacGrants *grants, const Demand * demand)
+{
+	if (demand->refusal != NULL)
+		rbac_refusal_raise("action", grants, demand->permission, demand->refusal, NULL, demand->hint);
+	if (!is_held(grants, demand))
+		rbac_refusal_raise("action", grants, demand->permission,
+						   psprintf("permission \"%s\" is needed %s to %s", demand->permission, place_of(demand), demand->reason),
+						   NULL, demand->hint);
+	if (demand->held_until < demand->until)
+		rbac_refusal_raise("action", grants, demand->permission,
+						   psprintf("permission \"%s\" is held %s until %s only, which is not enough to %s", demand->permission,
+									place_of(demand), timestamptz_to_str(demand->held_until), demand->reason),
+						   NULL, demand->hint);
+}
+
+/* What a query says that a change asks for; the first that is not held is refused. */
+static void
+require_all(RbacGrants *grants, RbacQuery *query, Datum *args, const char *nulls)
 {
 	MemoryContext own = CurrentMemoryContext;
-	RbacQuery  *query = demands_query(rel);
 	RbacCatalogScope catalog;
-	Datum		args[5] = {0};
-	char		nulls[5] = {' ', 'n', 'n', ' ', ' '};
 	uint64		rows;
 	Demand	   *demands;
+
+	rbac_catalog_open(&catalog);
+	rows = rbac_catalog_query(&catalog, query, args, nulls);
+	demands = MemoryContextAllocZero(own, sizeof(Demand) * Max(rows, 1));
+	for (uint64 i = 0; i < rows; i++)
+	{
+		bool		isnull;
+
+		demands[i].permission = copy_text(i, 1, own);
+		demands[i].unit_id = rbac_catalog_int64(i, 2, &demands[i].org_wide);
+		demands[i].reason = copy_text(i, 3, own);
+		demands[i].refusal = copy_text(i, 4, own);
+		demands[i].hint = copy_text(i, 5, own);
+		demands[i].until = rbac_catalog_int64(i, 6, &isnull);
+		if (isnull)
+			demands[i].until = DT_NOBEGIN;
+		demands[i].held_until = rbac_catalog_int64(i, 7, &isnull);
+		if (isnull)
+			demands[i].held_until = DT_NOBEGIN;
+	}
+	rbac_catalog_close(&catalog);
+	for (uint64 i = 0; i < rows; i++)
+		require(grants, &demands[i]);
+}
+
+static void
+require_change(RbacGrants *grants, Relation rel, HeapTuple old, HeapTuple new)
+{
+	Datum		args[5] = {0};
+	char		nulls[5] = {' ', 'n', 'n', ' ', ' '};
 
 	args[0] = CStringGetTextDatum(RelationGetRelationName(rel));
 	if (old != NULL)
@@ -253,21 +324,7 @@ read_demands(Relation rel, const RbacGrants *grants, HeapTuple old, HeapTuple ne
 	}
 	args[3] = Int64GetDatum(grants->org);
 	args[4] = Int64GetDatum(grants->member);
-
-	rbac_catalog_open(&catalog);
-	rows = rbac_catalog_query(&catalog, query, args, nulls);
-	demands = MemoryContextAllocZero(own, sizeof(Demand) * Max(rows, 1));
-	for (uint64 i = 0; i < rows; i++)
-	{
-		demands[i].permission = copy_text(i, 1, own);
-		demands[i].unit_id = rbac_catalog_int64(i, 2, &demands[i].org_wide);
-		demands[i].reason = copy_text(i, 3, own);
-		demands[i].refusal = copy_text(i, 4, own);
-		demands[i].hint = copy_text(i, 5, own);
-	}
-	rbac_catalog_close(&catalog);
-	*ndemands = (int) rows;
-	return demands;
+	require_all(grants, demands_query(rel), args, nulls);
 }
 
 /* A grant says who made it and when. */
@@ -283,6 +340,34 @@ sign_grant(Relation rel, HeapTuple row, const RbacGrants *grants)
 }
 
 /*
+ * The asker's grants, looked at when nobody else can change the model of the org
+ * any more.  That must be anew: a commit lets go of its locks a little before it
+ * tells that what others remember is stale.
+ */
+static RbacGrants *
+grants_under_lock(FmgrInfo *flinfo, const char *table)
+{
+	static RbacCommandMark locked = {0, InvalidCommandId, 0, 0, 0};
+	RbacCheck  *check = rbac_authz_check(flinfo);
+	RbacGrants *grants = check->grants;
+
+	if (check->switched)
+		rbac_refusal_raise("identity", NULL, NULL,
+						   psprintf("the session has become somebody else within a command that changes table \"%s\"", table),
+						   NULL, "Set the identity in a command of its own.");
+	if (grants != NULL)
+	{
+		rbac_catalog_lock_org(grants->org);
+		grants = grants_of_now(!rbac_command_is(&locked));
+		locked = rbac_command_now();
+	}
+	if (grants == NULL)
+		rbac_refusal_raise("action", NULL, NULL, psprintf("no active member is asking to change \"%s\"", table), NULL,
+						   "SELECT * FROM chat_rbac.whoami() shows who asks.");
+	return grants;
+}
+
+/*
  * chat_rbac.administer() trigger
  *		BEFORE INSERT OR UPDATE OR DELETE, for each row, on each RBAC table.
  */
@@ -294,8 +379,6 @@ chat_rbac_administer(PG_FUNCTION_ARGS)
 	RbacGrants *grants;
 	HeapTuple	old;
 	HeapTuple	new;
-	Demand	   *demands;
-	int			ndemands;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) ||
 		!TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
@@ -309,32 +392,10 @@ chat_rbac_administer(PG_FUNCTION_ARGS)
 	if (is_above(RelationGetRelid(rel)))
 		return PointerGetDatum(new != NULL ? new : old);
 
-	grants = grants_of_now();
-	if (grants != NULL)
-	{
-		rbac_catalog_lock_org(grants->org);
-		grants = grants_of_now();
-	}
-	if (grants == NULL)
-		rbac_refusal_raise("action", NULL, NULL,
-						   psprintf("no active member is asking to change \"%s\"", RelationGetRelationName(rel)), NULL,
-						   "SELECT * FROM chat_rbac.whoami() shows who asks.");
+	grants = grants_under_lock(fcinfo->flinfo, RelationGetRelationName(rel));
 	if (new != NULL && strcmp(RelationGetRelationName(rel), "role_grant") == 0)
 		new = sign_grant(rel, new, grants);
-	demands = read_demands(rel, grants, old, new, &ndemands);
-	for (int i = 0; i < ndemands; i++)
-	{
-		const		Demand *demand = &demands[i];
-
-		if (demand->refusal != NULL)
-			rbac_refusal_raise("action", grants, demand->permission, demand->refusal, NULL, demand->hint);
-		if (!is_held(grants, demand))
-			rbac_refusal_raise("action", grants, demand->permission,
-							   psprintf("permission \"%s\" is needed %s to %s", demand->permission,
-										demand->org_wide ? "in the whole org" : psprintf("at unit " INT64_FORMAT, demand->unit_id),
-										demand->reason),
-							   NULL, demand->hint);
-	}
+	require_change(grants, rel, old, new);
 	return PointerGetDatum(new != NULL ? new : old);
 }
 
@@ -353,4 +414,60 @@ chat_rbac_administer_truncate(PG_FUNCTION_ARGS)
 						   psprintf("must be owner of table \"%s\" to truncate it", RelationGetRelationName(trigdata->tg_relation)),
 						   NULL, NULL);
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * chat_rbac.revoke_tokens(member bigint) -> timestamptz
+ *		From now on no token of this member counts that was issued before.  42501
+ *		for who may not manage them, in the whole org, unless it is oneself; 42704:
+ *		no such member.
+ */
+Datum
+chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
+{
+	int64		member = PG_GETARG_INT64(0);
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	Oid			owner = rbac_catalog_owner(rbac_catalog_relation("member"));
+	Oid			types[3] = {INT8OID, INT8OID, TIMESTAMPTZOID};
+	TimestampTz now;
+	Datum		values[3];
+	Oid			save_user;
+	int			save_context;
+
+	if (check->grants == NULL || check->grants->member != member)
+	{
+		check = rbac_authz_require(fcinfo->flinfo, "member.manage", "revoke the tokens of another member");
+		values[0] = Int64GetDatum(check->grants->org);
+		values[1] = Int64GetDatum(check->grants->member);
+		values[2] = Int64GetDatum(member);
+		require_all(check->grants, &revoke_demands, values, NULL);
+	}
+	PreventCommandIfReadOnly("revoke_tokens()");
+	values[0] = Int64GetDatum(check->grants->org);
+	values[1] = Int64GetDatum(member);
+
+	SPI_connect();
+	rbac_catalog_become(owner, &save_user, &save_context);
+
+	/*
+	 * the time is taken when no token can be issued any more before this
+	 * counts
+	 */
+	if (SPI_execute_with_args("SELECT 1 FROM chat_rbac.member m"
+							  " WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
+							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not lock a member");
+	now = GetCurrentTimestamp();
+	values[2] = TimestampTzGetDatum(now);
+	if (SPI_execute_with_args("UPDATE chat_rbac.member SET tokens_valid_from = $3"
+							  " WHERE org_id OPERATOR(pg_catalog.=) $1 AND member_id OPERATOR(pg_catalog.=) $2",
+							  3, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not revoke tokens");
+	if (SPI_processed != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("org " INT64_FORMAT " has no member " INT64_FORMAT, check->grants->org, member)));
+	SetUserIdAndSecContext(save_user, save_context);
+	SPI_finish();
+	PG_RETURN_TIMESTAMPTZ(now);
 }

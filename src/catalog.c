@@ -238,7 +238,12 @@ rbac_catalog_lock_org(int64 org)
 	Datum		arg = Int64GetDatum(org);
 
 	rbac_catalog_open(&scope);
-	rbac_catalog_execute(&lock, &arg);
+	/* the transaction's snapshot may be older than the org */
+	if (rbac_catalog_execute(&lock, &arg) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access to org " INT64_FORMAT, org),
+				 errhint("The transaction might succeed if retried.")));
 	rbac_catalog_close(&scope);
 }
 

@@ -315,6 +315,7 @@ extern void rbac_grants_init(void);
 extern RbacGrants *rbac_grants_compile(const RbacAsker *asker, const int64 *only_grant);
 extern bool rbac_grants_are_for(const RbacGrants *grants, const RbacAsker *asker);
 extern RbacGrants *rbac_grants_pin(const RbacAsker *asker);
+extern RbacGrants *rbac_grants_pin_anew(const RbacAsker *asker);
 extern void rbac_grants_unpin(RbacGrants *grants);
 extern void rbac_grants_forget(RbacGrants *grants);
 extern void rbac_grants_stats(RbacCacheStats *stats);

@@ -213,6 +213,17 @@ rbac_grants_pin(const RbacAsker *asker)
 	return grants;
 }
 
+/* The same, but read from the tables now, whatever was heard of changes. */
+RbacGrants *
+rbac_grants_pin_anew(const RbacAsker *asker)
+{
+	CacheSlot  *slot = cache ? hash_search(cache, &asker->identity, HASH_FIND, NULL) : NULL;
+
+	if (slot != NULL)
+		rbac_grants_forget(slot->grants);
+	return rbac_grants_pin(asker);
+}
+
 void
 rbac_grants_stats(RbacCacheStats *out)
 {

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * src/issue.c
- *	  Issuing tokens and revoking them.
+ *	  Issuing tokens.
  *
  * For applications without an identity provider: a login service that holds
  * token.issue, and no other right, has authenticated a person and gets a token
@@ -24,7 +24,6 @@
 #define TTL_MAX (30 * USECS_PER_DAY)
 
 PG_FUNCTION_INFO_V1(chat_rbac_issue_token);
-PG_FUNCTION_INFO_V1(chat_rbac_revoke_tokens);
 PG_FUNCTION_INFO_V1(chat_rbac_signing_key_problem);
 
 /* The key that signs for an org: its own before one of all orgs, the newest first.  Others trust the rest too. */
@@ -374,56 +373,6 @@ chat_rbac_issue_token(PG_FUNCTION_ARGS)
 	take_key(&draft);
 	record_issue(check->grants, &draft);
 	PG_RETURN_TEXT_P(cstring_to_text(make_token(&draft)));
-}
-
-/*
- * chat_rbac.revoke_tokens(member bigint) -> timestamptz
- *		From now on no token of this member counts that was issued before.  42501
- *		without member.manage in the whole org, unless it is oneself; 42704: no
- *		such member.
- */
-Datum
-chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
-{
-	int64		member = PG_GETARG_INT64(0);
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-	Oid			owner = rbac_catalog_owner(rbac_catalog_relation("member"));
-	Oid			types[3] = {INT8OID, INT8OID, TIMESTAMPTZOID};
-	TimestampTz now;
-	Datum		values[3];
-	Oid			save_user;
-	int			save_context;
-
-	if (check->grants == NULL || check->grants->member != member)
-		check = rbac_authz_require(fcinfo->flinfo, "member.manage", "revoke the tokens of another member");
-	PreventCommandIfReadOnly("revoke_tokens()");
-	values[0] = Int64GetDatum(check->grants->org);
-	values[1] = Int64GetDatum(member);
-
-	SPI_connect();
-	rbac_catalog_become(owner, &save_user, &save_context);
-
-	/*
-	 * the time is taken when no token can be issued any more before this
-	 * counts
-	 */
-	if (SPI_execute_with_args("SELECT 1 FROM chat_rbac.member m"
-							  " WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
-							  2, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not lock a member");
-	now = GetCurrentTimestamp();
-	values[2] = TimestampTzGetDatum(now);
-	if (SPI_execute_with_args("UPDATE chat_rbac.member SET tokens_valid_from = $3"
-							  " WHERE org_id OPERATOR(pg_catalog.=) $1 AND member_id OPERATOR(pg_catalog.=) $2",
-							  3, types, values, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not revoke tokens");
-	if (SPI_processed != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("org " INT64_FORMAT " has no member " INT64_FORMAT, check->grants->org, member)));
-	SetUserIdAndSecContext(save_user, save_context);
-	SPI_finish();
-	PG_RETURN_TIMESTAMPTZ(now);
 }
 
 /*

@@ -20,4 +20,4 @@ COMMENT ON FUNCTION chat_rbac.issue_token(bigint, interval, text[]) IS 'A token 
 CREATE FUNCTION chat_rbac.revoke_tokens(member bigint) RETURNS timestamptz
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000
 AS 'MODULE_PATHNAME', 'chat_rbac_revoke_tokens';
-COMMENT ON FUNCTION chat_rbac.revoke_tokens(bigint) IS 'From the next statement on, in every session, no token of this member of the own org counts that was issued before now, or does not say when it was. One''s own, or with member.manage in the whole org (SQLSTATE 42501). 42704: no such member.';
+COMMENT ON FUNCTION chat_rbac.revoke_tokens(bigint) IS 'From the next statement on, in every session, no token of this member of the own org counts that was issued before now, or does not say when it was. One''s own, or of a member whom one may manage, with member.manage in the whole org (SQLSTATE 42501). 42704: no such member.';

@@ -70,8 +70,21 @@ END;
 REVOKE ALL ON FUNCTION chat_rbac.live_grants(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.live_grants(bigint) IS 'Internal: grants that are not over, and so count now or will.';
 
+CREATE FUNCTION chat_rbac.held_until(org bigint, me bigint, asked chat_rbac.permission, place bigint) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT max(coalesce(upper(g.valid), 'infinity'))
+	FROM chat_rbac.role_grant g
+	WHERE g.org_id = org AND g.member_id = me AND g.valid @> statement_timestamp()
+		AND (g.unit_id IS NULL OR g.unit_id IN (SELECT chat_rbac.units_above(org, place)))
+		AND EXISTS (SELECT FROM chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p WHERE p OPERATOR(chat_rbac.@>) asked);
+END;
+REVOKE ALL ON FUNCTION chat_rbac.held_until(bigint, bigint, chat_rbac.permission, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.held_until(bigint, bigint, chat_rbac.permission, bigint) IS 'Internal: until when a member who holds a permission at a unit, or (NULL) in the whole org, does.';
+
 CREATE FUNCTION chat_rbac.demands(tab text, was jsonb, becomes jsonb, org bigint, me bigint)
-RETURNS TABLE (permission chat_rbac.permission, unit_id bigint, reason text, refusal text, hint text)
+RETURNS TABLE (permission chat_rbac.permission, unit_id bigint, until timestamptz, reason text, refusal text, hint text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -80,9 +93,6 @@ DECLARE
 	deed constant text := CASE WHEN was IS NULL THEN 'create' WHEN becomes IS NULL THEN 'delete' ELSE 'change' END;
 	changed constant text[] := ARRAY(SELECT k FROM jsonb_object_keys(coalesce(becomes, was)) AS k WHERE was -> k IS DISTINCT FROM becomes -> k);
 	mine constant bigint[] := ARRAY(SELECT chat_rbac.roles_within(org, ARRAY(SELECT g.role_id FROM chat_rbac.live_grants(org) AS g WHERE g.member_id = me)));
-	side jsonb;
-	id bigint;
-	place bigint;
 	what text;
 BEGIN
 	/* ids say what a row is about: another one is another row */
@@ -104,6 +114,15 @@ BEGIN
 	ELSIF tab = 'member' AND (was ->> 'member_id')::bigint = me AND (deed = 'delete' OR changed && '{active,subject,tokens_valid_from}') THEN
 		refusal := 'nobody administers themselves';
 		hint := 'Revoke your own tokens with chat_rbac.revoke_tokens(); ask somebody else for the rest.';
+	ELSIF tab = 'member' AND deed = 'change' AND 'tokens_valid_from' = ANY (changed) AND
+		(becomes ->> 'tokens_valid_from' IS NULL OR (becomes ->> 'tokens_valid_from')::timestamptz < (was ->> 'tokens_valid_from')::timestamptz)
+	THEN
+		refusal := 'what is revoked stays revoked';
+	ELSIF tab = 'member' AND deed = 'create' AND EXISTS (
+		SELECT FROM chat_rbac.audit_event e WHERE e.relation = 'chat_rbac.member'::regclass AND e.row_key = becomes ->> 'member_id' AND e.org_id = org)
+	THEN
+		refusal := format('there has been a member %s before, whose traces are theirs', becomes ->> 'member_id');
+		hint := 'Take another id, or leave it out.';
 	ELSIF tab = 'role' AND (was ->> 'role_id')::bigint = ANY (mine) OR
 		tab = 'role_inherit' AND ((was ->> 'senior_id')::bigint = ANY (mine) OR (becomes ->> 'senior_id')::bigint = ANY (mine))
 	THEN
@@ -124,76 +143,86 @@ BEGIN
 		WHEN 'role_grant' THEN CASE deed WHEN 'create' THEN 'grant a role' WHEN 'delete' THEN 'revoke a role' ELSE 'change a grant' END
 		ELSE deed || CASE tab WHEN 'org' THEN ' the ' ELSE ' a ' END || replace(tab, '_', ' ') END;
 	RETURN QUERY
-	SELECT d.permission::chat_rbac.permission, d.unit_id, what, NULL::text, NULL::text
+	SELECT DISTINCT d.permission::chat_rbac.permission, d.unit_id, NULL::timestamptz, what, NULL::text, NULL::text
 	FROM (
 		SELECT 'settings.manage', NULL::bigint WHERE tab = 'org'
-		UNION ALL SELECT 'unit.manage', coalesce(was ->> 'unit_id', becomes ->> 'parent_id')::bigint WHERE tab = 'unit'
-		UNION ALL SELECT 'unit.manage', (becomes ->> 'parent_id')::bigint WHERE tab = 'unit' AND 'parent_id' = ANY (changed) AND deed = 'change'
+		UNION ALL SELECT 'unit.manage', (was ->> 'unit_id')::bigint WHERE tab = 'unit' AND deed <> 'create'
+		/* what is above gets or loses it */
+		UNION ALL SELECT 'unit.manage', (s.side ->> 'parent_id')::bigint
+			FROM unnest(ARRAY[was, becomes]) AS s (side)
+			WHERE tab = 'unit' AND s.side IS NOT NULL AND (deed <> 'change' OR 'parent_id' = ANY (changed))
 		UNION ALL SELECT 'member.invite', NULL WHERE tab = 'member' AND deed = 'create'
-		/* of a member: wherever they hold a role, and where they hold none, in the whole org */
-		UNION ALL SELECT DISTINCT 'member.manage', g.unit_id
+		/* of a member: wherever they hold a role, and where they hold none, or come back, in the whole org */
+		UNION ALL SELECT 'member.manage', g.unit_id
 			FROM (SELECT (was ->> 'member_id')::bigint) AS m (id) LEFT JOIN chat_rbac.live_grants(org) AS g ON g.member_id = m.id
 			WHERE tab = 'member' AND deed <> 'create'
+		UNION ALL SELECT 'member.manage', NULL WHERE tab = 'member' AND deed = 'change' AND (becomes ->> 'active')::boolean AND 'active' = ANY (changed)
+		/* whom a subject names can be that member */
+		UNION ALL SELECT 'token.issue', NULL WHERE tab = 'member' AND deed = 'change' AND 'subject' = ANY (changed)
 		UNION ALL SELECT 'role.manage', NULL WHERE tab IN ('role', 'role_inherit')
 		UNION ALL SELECT 'token.manage', NULL WHERE tab = 'signing_key'
 		UNION ALL SELECT 'role.assign', (s.side ->> 'unit_id')::bigint
 			FROM unnest(ARRAY[was, becomes]) AS s (side) WHERE tab = 'role_grant' AND s.side IS NOT NULL
-		/* a relation may reach all that is a person's: so wherever else they hold a role */
-		UNION ALL SELECT DISTINCT 'role.assign', g.unit_id
-			FROM chat_rbac.live_grants(org) AS g WHERE tab = 'role_grant' AND g.member_id = (becomes ->> 'member_id')::bigint
 	) AS d (permission, unit_id)
-	ORDER BY d.unit_id NULLS FIRST;
+	ORDER BY d.unit_id NULLS FIRST, 1;
 
-	/* and what it would give or take, which one must hold there */
+	/* and what it would give or take, which one must hold there, and for as long */
 	CASE tab
 		WHEN 'unit' THEN
 			IF deed = 'change' AND 'parent_id' = ANY (changed) THEN
-				RETURN QUERY SELECT DISTINCT p, (was ->> 'unit_id')::bigint,
+				RETURN QUERY SELECT p, (was ->> 'unit_id')::bigint, max(coalesce(upper(g.valid), 'infinity')),
 					format('move unit "%s" to where others hold it', was ->> 'name'), NULL::text, NULL::text
-				FROM chat_rbac.permissions_within(org, ARRAY(
-					SELECT g.role_id FROM chat_rbac.live_grants(org) AS g
-					WHERE g.unit_id IN (SELECT chat_rbac.units_above(org, (becomes ->> 'parent_id')::bigint)
-										EXCEPT SELECT chat_rbac.units_above(org, (was ->> 'unit_id')::bigint)))) AS p
-				ORDER BY 1;
+				FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
+				WHERE g.unit_id IN (SELECT chat_rbac.units_above(org, (becomes ->> 'parent_id')::bigint)
+									EXCEPT SELECT chat_rbac.units_above(org, (was ->> 'unit_id')::bigint))
+				GROUP BY p ORDER BY 1;
 			END IF;
 			/* rows that hold its key were nowhere in the tree, and only the whole org's */
 			IF deed = 'create' OR changed && '{kind,key}' AND deed = 'change' THEN
-				RETURN QUERY SELECT DISTINCT p, NULL::bigint,
+				RETURN QUERY SELECT p, NULL::bigint, max(coalesce(upper(g.valid), 'infinity')),
 					format('give unit "%s" a key where others hold it', becomes ->> 'name'), NULL::text, NULL::text
-				FROM chat_rbac.permissions_within(org, ARRAY(
-					SELECT g.role_id FROM chat_rbac.live_grants(org) AS g
-					WHERE g.unit_id IN (SELECT chat_rbac.units_above(org, coalesce(was ->> 'unit_id', becomes ->> 'parent_id')::bigint)))) AS p
-				ORDER BY 1;
+				FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
+				WHERE g.unit_id IN (SELECT chat_rbac.units_above(org, coalesce(was ->> 'unit_id', becomes ->> 'parent_id')::bigint))
+				GROUP BY p ORDER BY 1;
 			END IF;
 		WHEN 'member' THEN
-			RETURN QUERY SELECT DISTINCT p, g.unit_id, format('manage member "%s", who holds it', was ->> 'name'), NULL::text, NULL::text
+			RETURN QUERY SELECT p, g.unit_id, max(coalesce(upper(g.valid), 'infinity')),
+				format('manage member "%s", who holds it', was ->> 'name'), NULL::text, NULL::text
 			FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
 			WHERE g.member_id = (was ->> 'member_id')::bigint
-			ORDER BY 1;
+			GROUP BY p, g.unit_id ORDER BY 1;
 		WHEN 'role' THEN
-			RETURN QUERY SELECT DISTINCT p, NULL::bigint,
-				format(CASE WHEN s.n = 1 THEN 'take it from role "%s"' ELSE 'give it to role "%s"' END, coalesce(becomes, was) ->> 'name'), NULL::text, NULL::text
-			FROM unnest(ARRAY[was ->> 'permissions', becomes ->> 'permissions']) WITH ORDINALITY AS s (set, n)
-			CROSS JOIN LATERAL chat_rbac.unnest(s.set::chat_rbac.permset) AS p
-			WHERE s.set IS NOT NULL AND (was IS NULL OR becomes IS NULL OR
-				NOT (CASE s.n WHEN 1 THEN becomes ELSE was END ->> 'permissions')::chat_rbac.permset OPERATOR(chat_rbac.@>) p)
+			RETURN QUERY SELECT DISTINCT p, NULL::bigint, 'infinity'::timestamptz,
+				format('%s role "%s", which has it', CASE deed WHEN 'create' THEN 'make' ELSE deed END, coalesce(was, becomes) ->> 'name'), NULL::text, NULL::text
+			FROM (SELECT chat_rbac.permissions_within(org, ARRAY[(was ->> 'role_id')::bigint])
+				UNION ALL SELECT chat_rbac.unnest((becomes ->> 'permissions')::chat_rbac.permset)) AS s (p)
 			ORDER BY 1;
 		WHEN 'role_inherit' THEN
-			RETURN QUERY SELECT DISTINCT p, NULL::bigint, 'change which role inherits it', NULL::text, NULL::text
+			RETURN QUERY SELECT DISTINCT p, NULL::bigint, 'infinity'::timestamptz, 'change which role inherits it', NULL::text, NULL::text
 			FROM unnest(ARRAY[was, becomes]) AS s (side)
-			CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[(s.side ->> 'junior_id')::bigint]) AS p
+			CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[(s.side ->> 'junior_id')::bigint, (s.side ->> 'senior_id')::bigint]) AS p
 			WHERE s.side IS NOT NULL
 			ORDER BY 1;
 		WHEN 'role_grant' THEN
-			RETURN QUERY SELECT DISTINCT p, (s.side ->> 'unit_id')::bigint,
+			RETURN QUERY SELECT p, (s.side ->> 'unit_id')::bigint, coalesce(upper((s.side ->> 'valid')::tstzrange), 'infinity'),
 				format('%s role "%s", which has it', CASE WHEN s.n = 1 THEN 'revoke' ELSE 'grant' END,
 					(SELECT r.name FROM chat_rbac.role r WHERE r.org_id = org AND r.role_id = (s.side ->> 'role_id')::bigint)), NULL::text, NULL::text
 			FROM unnest(ARRAY[was, becomes]) WITH ORDINALITY AS s (side, n)
 			CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[(s.side ->> 'role_id')::bigint]) AS p
 			WHERE s.side IS NOT NULL
-			ORDER BY 1;
+			ORDER BY s.n, 1;
+			/* who holds something at that unit or above reaches by relations what is the member's, wherever that is */
+			RETURN QUERY SELECT p, place.unit_id, max(coalesce(upper(g.valid), 'infinity')),
+				'bring the member to where others hold it', NULL::text, NULL::text
+			FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
+			CROSS JOIN (SELECT h.unit_id FROM (SELECT (becomes ->> 'member_id')::bigint) AS m (id)
+						LEFT JOIN chat_rbac.live_grants(org) AS h ON h.member_id = m.id) AS place
+			WHERE becomes IS NOT NULL AND g.unit_id IN (SELECT chat_rbac.units_above(org, (becomes ->> 'unit_id')::bigint))
+				AND NOT EXISTS (SELECT FROM chat_rbac.live_grants(org) AS h
+					WHERE h.member_id = (becomes ->> 'member_id')::bigint AND g.unit_id IN (SELECT chat_rbac.units_above(org, h.unit_id)))
+			GROUP BY p, place.unit_id ORDER BY 1;
 		WHEN 'signing_key' THEN
-			RETURN QUERY SELECT '*.*'::chat_rbac.permission, NULL::bigint,
+			RETURN QUERY SELECT '*.*'::chat_rbac.permission, NULL::bigint, 'infinity'::timestamptz,
 				'keep a signing key, with which one can be anybody'::text, NULL::text, NULL::text;
 		ELSE
 			NULL;
@@ -201,7 +230,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.demands(text, jsonb, jsonb, bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.demands(text, jsonb, jsonb, bigint, bigint) IS 'Internal to administer(): what must be held, at a unit or (NULL) in the whole org, for member "me" of an org to change a row of an RBAC table, and why; or why nobody may.';
+COMMENT ON FUNCTION chat_rbac.demands(text, jsonb, jsonb, bigint, bigint) IS 'Internal to administer(): what must be held, at a unit or (NULL) in the whole org, and until when, for member "me" of an org to change a row of an RBAC table, and why; or why nobody may.';
 
 /* who made a key, gave a right or wrote a catalogue does not matter to what must be true of it */
 ALTER FUNCTION chat_rbac.check_known_permissions() SECURITY DEFINER;
@@ -221,26 +250,25 @@ BEGIN
 		CONTINUE WHEN tab = 'known_permission';
 		EXECUTE format('ALTER TABLE chat_rbac.%I ENABLE ROW LEVEL SECURITY', tab);
 		EXECUTE format('CREATE POLICY own_org ON chat_rbac.%I AS RESTRICTIVE USING (org_id = chat_rbac.current_org())', tab);
-		EXECUTE format('CREATE POLICY administer_insert ON chat_rbac.%I FOR INSERT WITH CHECK (true)', tab);
-		EXECUTE format('CREATE POLICY administer_update ON chat_rbac.%I FOR UPDATE USING (true)', tab);
-		EXECUTE format('CREATE POLICY administer_delete ON chat_rbac.%I FOR DELETE USING (true)', tab);
 	END LOOP;
 END
 $$;
 
-CREATE POLICY see ON chat_rbac.org FOR SELECT USING (true);
-CREATE POLICY see ON chat_rbac.unit FOR SELECT USING (
-	chat_rbac.in_org_scope(org_id, '{unit.view}', 'all') OR unit_id = ANY ((SELECT chat_rbac.units_scope('{unit.view}'))::bigint[]));
-CREATE POLICY see ON chat_rbac.member FOR SELECT USING (
+/* what one does not see one does not change, also by a statement that reads nothing */
+CREATE POLICY see ON chat_rbac.org USING (true) WITH CHECK (true);
+CREATE POLICY see ON chat_rbac.unit USING (
+	chat_rbac.in_org_scope(org_id, '{unit.view}', 'all') OR unit_id = ANY ((SELECT chat_rbac.units_scope('{unit.view}'))::bigint[])) WITH CHECK (true);
+CREATE POLICY see ON chat_rbac.member USING (
 	member_id = chat_rbac.current_member() OR chat_rbac.in_org_scope(org_id, '{member.view}', 'all')
-	OR member_id = ANY ((SELECT chat_rbac.members_scope('{member.view}', 'all', false))::bigint[]));
-CREATE POLICY see ON chat_rbac.role_grant FOR SELECT USING (
+	OR member_id = ANY ((SELECT chat_rbac.members_scope('{member.view}', 'all', false))::bigint[])) WITH CHECK (true);
+CREATE POLICY see ON chat_rbac.role_grant USING (
 	member_id = chat_rbac.current_member() OR chat_rbac.in_org_scope(org_id, '{role.view}', 'all')
-	OR unit_id = ANY ((SELECT chat_rbac.units_scope('{role.view}'))::bigint[]));
-CREATE POLICY see ON chat_rbac.role FOR SELECT USING (
+	OR unit_id = ANY ((SELECT chat_rbac.units_scope('{role.view}'))::bigint[])) WITH CHECK (true);
+CREATE POLICY see ON chat_rbac.role USING (
 	(SELECT chat_rbac.can('role.view'))
-	OR role_id IN (SELECT g.role_id FROM chat_rbac.role_grant g WHERE g.member_id = (SELECT chat_rbac.current_member())));
-CREATE POLICY see ON chat_rbac.role_inherit FOR SELECT USING (
-	(SELECT chat_rbac.can('role.view')));
-CREATE POLICY see ON chat_rbac.signing_key FOR SELECT USING (
-	chat_rbac.in_org_scope(org_id, '{token.manage}', 'all'));
+	OR role_id IN (SELECT g.role_id FROM chat_rbac.role_grant g WHERE g.member_id = (SELECT chat_rbac.current_member()))) WITH CHECK (true);
+CREATE POLICY see ON chat_rbac.role_inherit USING (
+	(SELECT chat_rbac.can('role.view'))) WITH CHECK (true);
+/* who reads a secret can be anybody */
+CREATE POLICY see ON chat_rbac.signing_key USING (
+	chat_rbac.in_org_scope(org_id, '{*.*}', 'all')) WITH CHECK (true);

@@ -61,7 +61,8 @@ SELECT * FROM seen;
 SET chat_rbac.identity = '1/3';
 SELECT chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Tier 2') IS NOT NULL AS granted;
 SELECT member_id, unit_id, granted_by FROM chat_rbac.role_grant WHERE member_id = 4 ORDER BY grant_id;
-INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, granted_by, granted_at) VALUES (1, 6, 52, 11, 1, '2001-01-01') RETURNING member_id, granted_by, granted_at > '2020-01-01' AS now;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, granted_by, granted_at) VALUES (1, 4, 52, 11, 1, '2001-01-01') RETURNING member_id, granted_by, granted_at > '2020-01-01' AS now;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 6, 52, 11);    -- fail: nobody has placed her yet
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 4, 52, 20);    -- fail: not her unit
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 4, 52);                 -- fail: not in the whole org
@@ -80,7 +81,11 @@ UPDATE chat_rbac.role SET permissions = '{*.*}' WHERE role_id = 52;             
 INSERT INTO chat_rbac.role_inherit VALUES (1, 53, 52);                                           -- fail
 UPDATE chat_rbac.member SET name = 'Alison' WHERE member_id = 4 RETURNING name;
 UPDATE chat_rbac.member SET active = false WHERE member_id = 4 RETURNING active;
-UPDATE chat_rbac.member SET active = true WHERE member_id = 4 RETURNING active;
+UPDATE chat_rbac.member SET active = true WHERE member_id = 4 RETURNING active;                 -- fail: somebody else may have switched him off
+RESET ROLE; RESET chat_rbac.identity; UPDATE chat_rbac.member SET active = true WHERE member_id = 4; SET chat_rbac.identity = '1/3'; SET ROLE regress_chat_rbac_app;
+UPDATE chat_rbac.member SET subject = 'friend' WHERE member_id = 4;                              -- fail: whoever is the friend would be him
+UPDATE chat_rbac.member SET tokens_valid_from = now() WHERE member_id = 4 RETURNING tokens_valid_from IS NOT NULL AS revoked;
+UPDATE chat_rbac.member SET tokens_valid_from = NULL WHERE member_id = 4;                        -- fail
 UPDATE chat_rbac.member SET login = 'regress_chat_rbac_app' WHERE member_id = 4;                 -- fail
 UPDATE chat_rbac.member SET member_id = 40 WHERE member_id = 4;                                  -- fail
 UPDATE chat_rbac.member SET active = false WHERE member_id = 3;                                  -- fail
@@ -106,7 +111,8 @@ UPDATE chat_rbac.role SET permissions = permissions OPERATOR(chat_rbac.+) 'billi
 UPDATE chat_rbac.role SET permissions = permissions OPERATOR(chat_rbac.+) '*.view' WHERE role_id = 60;                         -- fail
 UPDATE chat_rbac.role SET permissions = permissions OPERATOR(chat_rbac.-) 'billing.*' WHERE name = 'Finance';                  -- fail: nor taken away
 UPDATE chat_rbac.role SET permissions = permissions OPERATOR(chat_rbac.+) 'task.view' WHERE name = 'Admin';                    -- fail: one's own
-UPDATE chat_rbac.role SET permissions = permissions OPERATOR(chat_rbac.+) 'billing.view' WHERE name = 'Owner';                 -- covered already: nothing changes
+UPDATE chat_rbac.role SET name = 'Viewer' WHERE name = 'Owner';                                                                -- fail: names are what tokens narrow by
+UPDATE chat_rbac.role SET max_duration = '1 s' WHERE name = 'Finance';                                                         -- fail
 INSERT INTO chat_rbac.role_inherit SELECT 1, 60, role_id FROM chat_rbac.role WHERE name = 'Finance';                           -- fail
 INSERT INTO chat_rbac.role_inherit SELECT 1, role_id, 60 FROM chat_rbac.role WHERE name = 'Admin';                             -- fail: one's own
 INSERT INTO chat_rbac.role_inherit VALUES (1, 60, 52);
@@ -124,6 +130,9 @@ DELETE FROM chat_rbac.member WHERE member_id = 1;                               
 INSERT INTO chat_rbac.member (org_id, member_id, name, login) VALUES (1, 60, 'New', 'regress_chat_rbac_app');                  -- fail
 INSERT INTO chat_rbac.member (org_id, member_id, name, subject) VALUES (1, 60, 'New', 'new') RETURNING name;
 DELETE FROM chat_rbac.member WHERE member_id = 60;
+INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 60, 'Another');                                               -- fail: ids are not used again
+SELECT chat_rbac.revoke_tokens(1);                                                                                             -- fail: an owner's
+SELECT chat_rbac.revoke_tokens(4) IS NOT NULL AS revoked;
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name, parent_id) VALUES (1, 13, 'team', 'Tier 3', 10) RETURNING name;
 INSERT INTO chat_rbac.signing_key (org_id, algorithm, secret) VALUES (1, 'HS256', sha256('x'));                                -- fail
 INSERT INTO chat_rbac.known_permission (name, description) VALUES ('ship.sink', 'Sink a ship');                                -- fail
@@ -144,6 +153,26 @@ SELECT chat_rbac.revoke_role('acme', 'Olga', 'Owner');                          
 UPDATE chat_rbac.member SET active = false WHERE name = 'Olga';                                                                -- fail
 DELETE FROM chat_rbac.member WHERE name = 'Olga';                                                                              -- fail
 UPDATE chat_rbac.role SET permissions = '{}' WHERE name = 'Owner';                                                             -- fail
+-- one command is one person's
+CREATE FUNCTION pg_temp.become(i text) RETURNS boolean LANGUAGE sql VOLATILE AS $$SELECT set_config('chat_rbac.identity', i, true) IS NOT NULL$$;
+SELECT chat_rbac.grant_role('acme', 'Otto', 'Owner') IS NOT NULL AS granted;
+BEGIN;
+DELETE FROM chat_rbac.role_grant WHERE member_id IN (1, 7) AND pg_temp.become(CASE member_id WHEN 1 THEN '1/7' ELSE '1/1' END) RETURNING pg_temp.become('1/1');  -- fail
+ROLLBACK;
+SELECT chat_rbac.revoke_role('acme', 'Otto', 'Owner');
+-- what is held for a time is given and taken for no longer
+RESET ROLE; RESET chat_rbac.identity;
+UPDATE chat_rbac.role_grant SET valid = '(,2099-01-01)' WHERE member_id = 1;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) SELECT 1, 7, role_id FROM chat_rbac.role WHERE org_id = 1 AND name = 'Owner';
+SET chat_rbac.identity = '1/1'; SET ROLE regress_chat_rbac_app; SET timezone = 'UTC';
+SELECT chat_rbac.grant_role('acme', 'Ina', 'Agent', 'Sales');                                                                  -- fail
+SELECT chat_rbac.grant_role('acme', 'Ina', 'Agent', 'Sales', '[2026-01-01, 2098-12-31)') IS NOT NULL AS granted;
+SELECT chat_rbac.revoke_role('acme', 'Otto', 'Owner');                                                                         -- fail: he would be missed in 2099
+UPDATE chat_rbac.member SET active = false WHERE name = 'Otto';                                                                -- fail
+RESET ROLE; RESET chat_rbac.identity; RESET timezone;
+UPDATE chat_rbac.role_grant SET valid = '(,)' WHERE member_id = 1;
+DELETE FROM chat_rbac.role_grant WHERE member_id = 7;
+SET chat_rbac.identity = '1/1'; SET ROLE regress_chat_rbac_app;
 -- narrowed, she is what she is narrowed to
 SET chat_rbac.active_roles = 'Owner';
 SELECT chat_rbac.grant_role('acme', 'Otto', 'Owner') IS NOT NULL AS granted;
