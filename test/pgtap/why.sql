@@ -6,6 +6,7 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL max_parallel_workers_per_gather = 0;
+SET LOCAL jit = off;
 SELECT plan(19);
 
 \ir fixture/inbox.sql
