@@ -131,7 +131,7 @@ case $task in
     bench) packages+=(libipc-run-perl openssl) ;;
     test)
         [ -z "$major" ] || packages+=("postgresql-$major-pgtap")
-        packages+=(libtap-parser-sourcehandler-pgtap-perl libipc-run-perl pg-bsd-indent pgbouncer)
+        packages+=(libtap-parser-sourcehandler-pgtap-perl libipc-run-perl openssl pg-bsd-indent pgbouncer)
         ;;
     *)
         echo "usage: scripts/setup.sh build | demo | test | bench" >&2

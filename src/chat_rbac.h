@@ -11,7 +11,7 @@
  *						one row's relations and units looked up in a decision
  *	authz.c				the one decision: which grants carry that right
  *	protection.c		a protected table's specification, compiled
- *	grants.c, compile.c	the member's compiled grants, from a cache
+ *	grants.c, compile.c	the member's compiled grants, from a cache; activation.h
  *	token.c				whom a signed token names
  *	identity.c			who asks, read from settings
  *	inval.c, catalog.c	when to forget, and how to read our tables

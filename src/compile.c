@@ -15,6 +15,7 @@
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
+#include "activation.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
@@ -42,15 +43,20 @@ typedef struct GrantRow
 	int64		grant_id;
 } GrantRow;
 
+/* Are there roles that may not be active together? */
+#define ORG_SEPARATES \
+	"EXISTS (SELECT FROM chat_rbac.separation s" \
+	" WHERE s.org_id OPERATOR(pg_catalog.=) m.org_id AND s.kind OPERATOR(pg_catalog.=) 'dynamic')"
+
 static RbacQuery member_by_id = {
-	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from"
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from, " ORG_SEPARATES
 	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
 	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2",
 	2, {INT8OID, INT8OID}, NULL
 };
 
 static RbacQuery member_by_login = {
-	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from"
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from, " ORG_SEPARATES
 	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
 	" WHERE m.login OPERATOR(pg_catalog.=) $1",
 	1, {OIDOID}, NULL
@@ -190,9 +196,9 @@ note_bound(RbacGrants *grants, uint64 row, int column)
 		grants->valid_until = bound;
 }
 
-/* Fill in who it is; false if no grants need be read. */
+/* Fill in who it is; false if no grants need be read.  separates: see ORG_SEPARATES. */
 static bool
-load_member(RbacGrants *grants, const RbacCatalogScope *scope)
+load_member(RbacGrants *grants, const RbacCatalogScope *scope, bool *separates)
 {
 	Datum		args[2];
 	uint64		rows;
@@ -222,6 +228,7 @@ load_member(RbacGrants *grants, const RbacCatalogScope *scope)
 	grants->standing = rbac_catalog_bool(0, 5) ? RBAC_ACTIVE : RBAC_INACTIVE;
 	valid_from = rbac_catalog_int64(0, 6, &isnull);
 	grants->tokens_valid_from = isnull ? DT_NOBEGIN : valid_from;
+	*separates = rbac_catalog_bool(0, 7);
 	return grants->standing == RBAC_ACTIVE;
 }
 
@@ -437,6 +444,67 @@ mark_granted(const RbacGrants *grants, const RoleNode *nodes, int nnodes, const 
 	}
 }
 
+/* No grant counts any more that leads to one of the parted roles. */
+static void
+ignore_parted(GrantRow *rows, int nrows, const RoleNode *nodes, int nnodes,
+			  const RbacEdge *edges, int nedges, const bool *parted)
+{
+	for (int i = 0; i < nrows; i++)
+	{
+		bool	   *closure = palloc0(Max(nnodes, 1));
+
+		rbac_closure_mark(edges, nedges, find_node(nodes, nnodes, rows[i].role_id), nnodes, closure);
+		for (int n = 0; n < nnodes; n++)
+			rows[i].valid_now &= !(closure[n] && parted[n]);
+	}
+}
+
+/*
+ * Hold to the org's dynamic separations.  Where the session chooses roles, too
+ * many of a set are an error.  Where all that is granted would be active, which
+ * nobody chose, no grant counts that leads to a role of a set of which there
+ * are too many: to choose among them is not ours.
+ */
+static void
+separate_active(RbacGrants *grants, const RbacCatalogScope *scope, GrantRow *rows, int nrows,
+				const RoleNode *nodes, int nnodes, const RbacEdge *edges, int nedges)
+{
+	bool		chosen = grants->token_roles != NULL || grants->active_roles[0] != '\0';
+	bool	   *closure = palloc0(Max(nnodes, 1));
+	bool	   *within = palloc0(Max(nnodes, 1));
+	bool	   *marked = palloc0(Max(nnodes, 1));
+	bool	   *named = palloc0(Max(nnodes, 1));
+	bool	   *parted = palloc0(Max(nnodes, 1));
+	int			nsets;
+	RbacSeparation *sets = rbac_activation_load(scope, grants->org, &nsets);
+
+	for (int i = 0; i < nrows; i++)
+	{
+		int			role = find_node(nodes, nnodes, rows[i].role_id);
+
+		if (role >= 0 && rows[i].valid_now)
+			mark_granted(grants, nodes, nnodes, edges, nedges, role, closure, within, marked, named);
+	}
+	for (int s = 0; s < nsets; s++)
+	{
+		int			nactive = 0;
+
+		for (int n = 0; n < nnodes; n++)
+			nactive += marked[n] && rbac_activation_has(&sets[s], nodes[n].role_id);
+		if (nactive < sets[s].cardinality)
+			continue;
+		if (chosen)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_ROLE_SPECIFICATION),
+					 errmsg("separation \"%s\" does not let %d of its roles be active together", sets[s].name, nactive),
+					 errdetail("Fewer than %d are allowed, inherited ones counted.", sets[s].cardinality),
+					 errhint("Name fewer of them in chat_rbac.active_roles, or in the token.")));
+		for (int n = 0; n < nnodes; n++)
+			parted[n] |= rbac_activation_has(&sets[s], nodes[n].role_id);
+	}
+	ignore_parted(rows, nrows, nodes, nnodes, edges, nedges, parted);
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -557,9 +625,10 @@ void
 rbac_compile_grants(RbacGrants *grants)
 {
 	RbacCatalogScope scope;
+	bool		separates;
 
 	rbac_catalog_open(&scope);
-	if (load_member(grants, &scope))
+	if (load_member(grants, &scope, &separates))
 	{
 		int			nrows;
 		int			nnodes;
@@ -569,6 +638,8 @@ rbac_compile_grants(RbacGrants *grants)
 		RoleNode   *nodes = load_roles(grants, &scope, rows, nrows, &nnodes, &edges, &nedges);
 
 		choose_active(grants, rows, nrows, nodes, nnodes, edges, nedges);
+		if (separates)
+			separate_active(grants, &scope, rows, nrows, nodes, nnodes, edges, nedges);
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
 	}

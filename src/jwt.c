@@ -84,16 +84,15 @@ rbac_jwt_split(const char *token, size_t len, RbacJwt *out)
 bool
 rbac_jwt_is_in(const char *text)
 {
-	for (const char *at = strstr(text, "eyJ"); at != NULL; at = strstr(at + 1, "eyJ"))
+	const char *end;
+
+	/* what begins within a run has no more dots than the run */
+	for (const char *at = strstr(text, "eyJ"); at != NULL; at = strstr(end, "eyJ"))
 	{
-		const char *end = at;
 		int			ndots = 0;
 
-		while (value_of(*end) >= 0 || (*end == '.' && end[-1] != '.'))
-		{
+		for (end = at; value_of(*end) >= 0 || (*end == '.' && end[-1] != '.'); end++)
 			ndots += *end == '.';
-			end++;
-		}
 		if (ndots >= 2)
 			return true;
 	}

@@ -16,6 +16,7 @@
 
 PG_FUNCTION_INFO_V1(chat_rbac_current_roles);
 PG_FUNCTION_INFO_V1(chat_rbac_whoami);
+PG_FUNCTION_INFO_V1(chat_rbac_session_reach);
 PG_FUNCTION_INFO_V1(chat_rbac_cache_stats);
 
 static Datum
@@ -106,6 +107,36 @@ chat_rbac_whoami(PG_FUNCTION_ARGS)
 
 	row = heap_form_tuple(desc, values, nulls);
 	PG_RETURN_DATUM(HeapTupleGetDatum(row));
+}
+
+/*
+ * chat_rbac.session_reach() -> setof (unit_id, permissions)
+ *		What the decision goes by: the permissions of the active roles at each
+ *		unit where one is granted, and in the whole org (NULL).
+ */
+Datum
+chat_rbac_session_reach(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	RbacCheck  *check = rbac_authz_follow(fcinfo->flinfo);
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; check->grants != NULL && i < check->grants->nreach; i++)
+	{
+		const RbacReach *reach = &check->grants->reach[i];
+		RbacPermission *items = palloc(sizeof(RbacPermission) * (rbac_permset_count(&reach->permissions) + 1));
+		int			nitems = 0;
+		size_t		pos = 0;
+		Datum		values[2];
+		bool		nulls[2] = {reach->org_wide, false};
+
+		while (rbac_permset_next(&reach->permissions, &pos, &items[nitems]))
+			nitems++;
+		values[0] = Int64GetDatum(reach->unit_id);
+		values[1] = PointerGetDatum(rbac_permset_make(items, nitems));
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
 
 /*

@@ -202,7 +202,7 @@ DO $$
 DECLARE
 	tab text;
 BEGIN
-	FOREACH tab IN ARRAY ARRAY['org', 'unit', 'member', 'role', 'role_inherit', 'role_grant', 'signing_key', 'protection'] LOOP
+	FOREACH tab IN ARRAY ARRAY['org', 'unit', 'member', 'role', 'role_inherit', 'role_grant', 'separation', 'separation_role', 'signing_key', 'protection'] LOOP
 		EXECUTE format('CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE ON chat_rbac.%I'
 					   ' FOR EACH ROW EXECUTE FUNCTION chat_rbac.invalidate()', tab);
 		EXECUTE format('CREATE TRIGGER invalidate_truncate AFTER TRUNCATE ON chat_rbac.%I'

@@ -106,6 +106,9 @@ BEGIN
 		WHEN 'unit' THEN
 			SELECT array_agg(u.unit_id ORDER BY u.unit_id) FILTER (WHERE u.name = find_by_name.name), array_agg(u.name) INTO ids, names
 			FROM chat_rbac.unit u WHERE u.org_id = find_by_name.org_id;
+		WHEN 'separation', 'static separation', 'dynamic separation' THEN
+			SELECT array_agg(s.separation_id) FILTER (WHERE s.name = find_by_name.name), array_agg(s.name) INTO ids, names
+			FROM chat_rbac.separation s WHERE s.org_id = find_by_name.org_id AND what IN ('separation', s.kind || ' separation');
 	END CASE;
 	IF cardinality(ids) = 1 THEN
 		RETURN ids[1];
@@ -127,7 +130,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.find_by_name(text, text, bigint, text) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.find_by_name(text, text, bigint, text) IS 'Internal to grant_role() and revoke_role(): the id of an org, or of a member, role or unit in one; SQLSTATE 42704 with near names, 42P09 if the name is not unique.';
+COMMENT ON FUNCTION chat_rbac.find_by_name(text, text, bigint, text) IS 'Internal to grant_role() and its like: the id of an org, or of a member, role, unit or separation in one; SQLSTATE 42704 with near names, 42P09 if the name is not unique.';
 
 CREATE FUNCTION chat_rbac.grant_role(org text, member text, role text, unit text DEFAULT NULL, valid tstzrange DEFAULT NULL, reason text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE

@@ -103,7 +103,7 @@ BEGIN
 		(was ->> 'org_id') IS NULL AND was IS NOT NULL
 	THEN
 		refusal := format('a %s that is not of one''s own org cannot be %sd', replace(tab, '_', ' '), deed);
-	ELSIF deed = 'change' AND changed && '{unit_id,member_id,role_id,grant_id,key_id,senior_id,junior_id}' AND tab <> 'role_grant' THEN
+	ELSIF deed = 'change' AND changed && '{unit_id,member_id,role_id,grant_id,key_id,senior_id,junior_id,separation_id}' AND tab <> 'role_grant' THEN
 		refusal := format('the ids of a %s stay', replace(tab, '_', ' '));
 		hint := 'Delete it and make another one.';
 	ELSIF tab = 'org' AND deed <> 'change' THEN
@@ -129,6 +129,12 @@ BEGIN
 		SELECT format('role "%s" is one that you hold', r.name) INTO refusal FROM chat_rbac.role r
 		WHERE r.org_id = org AND r.role_id = coalesce(was ->> 'role_id', was ->> 'senior_id', becomes ->> 'senior_id')::bigint;
 		hint := 'Nobody changes a role that they hold, also by inheritance.';
+	ELSIF tab IN ('separation', 'separation_role') AND deed <> 'create' AND EXISTS (
+		SELECT FROM chat_rbac.separation_role s WHERE s.org_id = org AND s.separation_id = (was ->> 'separation_id')::bigint AND s.role_id = ANY (mine))
+	THEN
+		SELECT format('separation "%s" binds you', s.name) INTO refusal FROM chat_rbac.separation s
+		WHERE s.org_id = org AND s.separation_id = (was ->> 'separation_id')::bigint;
+		hint := 'Nobody loosens a separation of a role that they hold, also by inheritance.';
 	ELSIF tab = 'role_grant' AND ((was ->> 'member_id')::bigint = me OR (becomes ->> 'member_id')::bigint = me) THEN
 		refusal := 'nobody changes their own grants';
 	END IF;
@@ -159,7 +165,7 @@ BEGIN
 		UNION ALL SELECT 'member.manage', NULL WHERE tab = 'member' AND deed = 'change' AND (becomes ->> 'active')::boolean AND 'active' = ANY (changed)
 		/* whom a subject names can be that member */
 		UNION ALL SELECT 'token.issue', NULL WHERE tab = 'member' AND deed = 'change' AND 'subject' = ANY (changed)
-		UNION ALL SELECT 'role.manage', NULL WHERE tab IN ('role', 'role_inherit')
+		UNION ALL SELECT 'role.manage', NULL WHERE tab IN ('role', 'role_inherit', 'separation', 'separation_role')
 		UNION ALL SELECT 'token.manage', NULL WHERE tab = 'signing_key'
 		UNION ALL SELECT 'role.assign', (s.side ->> 'unit_id')::bigint
 			FROM unnest(ARRAY[was, becomes]) AS s (side) WHERE tab = 'role_grant' AND s.side IS NOT NULL
@@ -241,7 +247,7 @@ DO $$
 DECLARE
 	tab text;
 BEGIN
-	FOREACH tab IN ARRAY ARRAY['org', 'unit', 'member', 'role', 'role_inherit', 'role_grant', 'signing_key', 'known_permission'] LOOP
+	FOREACH tab IN ARRAY ARRAY['org', 'unit', 'member', 'role', 'role_inherit', 'role_grant', 'separation', 'separation_role', 'signing_key', 'known_permission'] LOOP
 		EXECUTE format('CREATE TRIGGER administer BEFORE INSERT OR UPDATE OR DELETE ON chat_rbac.%I'
 					   ' FOR EACH ROW EXECUTE FUNCTION chat_rbac.administer()', tab);
 		EXECUTE format('CREATE TRIGGER administer_truncate BEFORE TRUNCATE ON chat_rbac.%I'
@@ -268,6 +274,10 @@ CREATE POLICY see ON chat_rbac.role USING (
 	(SELECT chat_rbac.can('role.view'))
 	OR role_id IN (SELECT g.role_id FROM chat_rbac.role_grant g WHERE g.member_id = (SELECT chat_rbac.current_member()))) WITH CHECK (true);
 CREATE POLICY see ON chat_rbac.role_inherit USING (
+	(SELECT chat_rbac.can('role.view'))) WITH CHECK (true);
+CREATE POLICY see ON chat_rbac.separation USING (
+	(SELECT chat_rbac.can('role.view'))) WITH CHECK (true);
+CREATE POLICY see ON chat_rbac.separation_role USING (
 	(SELECT chat_rbac.can('role.view'))) WITH CHECK (true);
 /* who reads a secret can be anybody */
 CREATE POLICY see ON chat_rbac.signing_key USING (
