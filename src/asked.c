@@ -78,6 +78,15 @@ static RbacQuery roles_of_org = {
 	1, {INT8OID}, NULL
 };
 
+/* The dynamic separations that have one of the roles $2. */
+static RbacQuery separations_of_roles = {
+	"SELECT pg_catalog.string_agg(s.name, ', ' ORDER BY s.name USING OPERATOR(pg_catalog.<)) FROM chat_rbac.separation s"
+	" WHERE s.org_id OPERATOR(pg_catalog.=) $1 AND s.kind OPERATOR(pg_catalog.=) 'dynamic'"
+	" AND EXISTS (SELECT FROM chat_rbac.separation_role r WHERE r.org_id OPERATOR(pg_catalog.=) $1"
+	"  AND r.separation_id OPERATOR(pg_catalog.=) s.separation_id AND r.role_id OPERATOR(pg_catalog.=) ANY ($2))",
+	2, {INT8OID, INT8ARRAYOID}, NULL
+};
+
 /* ---- who may ask about whom ---- */
 
 /* Is the caller past all checks, as on the tables themselves? */
@@ -451,6 +460,43 @@ rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant, const Rbac
 	for (int i = queue[head]; i != grant->role; i = above[i])
 		chain = psprintf("%s > %s", asked->roles[above[i]].name, chain);
 	return chain;
+}
+
+/*
+ * rbac_asked_inactive
+ *		Why a grant in its time does not count, in words: what narrows the session,
+ *		or the dynamic separations that its role has to do with.
+ */
+const char *
+rbac_asked_inactive(const RbacAsked *asked, const RbacAskedGrant *grant)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const RbacGrants *grants = asked->check.grants;
+	bool	   *marked = palloc0(asked->nroles);
+	int64	   *ids = palloc(sizeof(int64) * asked->nroles);
+	int			nids = 0;
+	RbacCatalogScope scope;
+	Datum		args[2];
+	char	   *names;
+
+	if (grants->active_roles[0] != '\0' || grants->token_roles != NULL)
+		return "role is not active in this session";
+	rbac_closure_mark(asked->edges, asked->nedges, grant->role, asked->nroles, marked);
+	for (int i = 0; i < asked->nroles; i++)
+	{
+		if (marked[i])
+			ids[nids++] = asked->roles[i].role_id;
+	}
+	args[0] = Int64GetDatum(asked->org);
+	args[1] = rbac_compile_array(ids, nids);
+	rbac_catalog_open(&scope);
+	rbac_catalog_query(&scope, &separations_of_roles, args, NULL);
+	names = rbac_catalog_text(0, 1);
+	if (names != NULL)
+		names = MemoryContextStrdup(context, names);
+	rbac_catalog_close(&scope);
+	return names != NULL ? psprintf("role is left inactive by separation %s", names) :
+		"grant does not count at this time";
 }
 
 /* Is a permission about any of wanted, for whichever rows? */

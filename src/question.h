@@ -84,6 +84,7 @@ extern void rbac_asked_load(RbacAsked *asked);
 extern void rbac_asked_load_grants(RbacAsked *asked);
 extern bool rbac_asked_counts(const RbacAskedGrant *grant, const RbacPermission *permission);
 extern const RbacGrants *rbac_asked_full(const RbacAsked *asked, RbacAskedGrant *grant);
+extern const char *rbac_asked_inactive(const RbacAsked *asked, const RbacAskedGrant *grant);
 extern const char *rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant,
 									const RbacPermission *permission);
 

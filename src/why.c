@@ -150,7 +150,7 @@ lacks_force(const Why *why, const RbacAskedGrant *grant, const RbacPermission *p
 	else if (grant->begins > rbac_now())
 		add_part(text, "; ", psprintf("grant begins %s", time_text(grant->begins)));
 	else
-		add_part(text, "; ", why->asked.is_self ? "role is not active in this session" : "role is not active now");
+		add_part(text, "; ", rbac_asked_inactive(&why->asked, grant));
 	return true;
 }
 

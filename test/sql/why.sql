@@ -160,6 +160,22 @@ SELECT can('conversation.view', 'chat', 8), can('conversation.view', 'chat', 7),
 SELECT * FROM explain_access(2, 'conversation.view', 'chat', 7);
 SELECT * FROM explain_access(2, 'conversation.close');
 RESET chat_rbac.active_roles;
+-- roles that may not be active together are not
+RESET ROLE;
+BEGIN;
+INSERT INTO chat_rbac.separation (org_id, separation_id, name, kind, cardinality) VALUES (1, 1, 'Chief and Regional', 'dynamic', 2);
+INSERT INTO chat_rbac.separation_role VALUES (1, 1, 103), (1, 1, 106);
+SELECT * FROM explain_access(2, 'conversation.view', 'chat', 8);
+SELECT * FROM who_can('conversation.view', 'chat', 8);
+SELECT * FROM what_can(2);
+SET LOCAL ROLE regress_chat_rbac_app;
+SET LOCAL chat_rbac.identity = '1/2';
+SELECT can('conversation.view', 'chat', 8);
+SELECT * FROM explain_access(2, 'conversation.view');
+SET LOCAL chat_rbac.active_roles = 'Regional';
+SELECT * FROM explain_access(2, 'task.view', 'event', 2, 1);
+ROLLBACK;
+SET ROLE regress_chat_rbac_app;
 -- the right to read the table is needed
 RESET ROLE;
 REVOKE SELECT ON chat FROM regress_chat_rbac_app;
