@@ -490,9 +490,11 @@ explain_anywhere(FunctionCallInfo fcinfo, Why *why)
 											  asked->relation_len > 0 ? &asked->text[asked->len - asked->relation_len] : NULL,
 											  asked->relation_len, asked->relation_len > 0, false, CurrentMemoryContext);
 	bool		allowed = scope->org_wide || scope->nreach > 0;
+	bool		everywhere = rbac_authz_scope(why->asked.check.grants, &why->question.wanted, "all", 3, true, false,
+											  CurrentMemoryContext)->org_wide;
 
 	put_summary(why, allowed, !why->asked.active ? "member is inactive" : allowed ?
-				scope->org_wide ? psprintf("%s holds %.*s in the whole org", why->asked.name, asked->len, asked->text) :
+				everywhere ? psprintf("%s holds %.*s in the whole org", why->asked.name, asked->len, asked->text) :
 				psprintf("%s holds %.*s, for some rows or units", why->asked.name, asked->len, asked->text) :
 				psprintf("%s does not hold %.*s anywhere", why->asked.name, asked->len, asked->text));
 	if (why->asked.active)

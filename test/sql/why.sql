@@ -95,6 +95,10 @@ SELECT * FROM explain_access(3, 'conversation.close');
 SELECT * FROM explain_access(3, 'conversation.close@own');
 SELECT * FROM explain_access(3, 'conversation.view@colleague');
 SELECT * FROM explain_access(1, 'conversation.*');
+BEGIN;
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id) VALUES (1, 10, 7, 101);
+SELECT * FROM explain_access(7, 'conversation.close');
+ROLLBACK;
 
 -- Policies of others have a say too, which can() hears and this does not
 RESET chat_rbac.identity;
