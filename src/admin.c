@@ -73,7 +73,7 @@ typedef struct Demand
 	char	   *reason;			/* why it is asked for */
 	char	   *refusal;
 	char	   *hint;
-}			Demand;
+} Demand;
 
 /* ---- what is held where ---- */
 
@@ -114,7 +114,7 @@ reaches_unit(const RbacGrants *grants, const RbacScope *scope, int64 unit_id)
 
 /* Do grants carry a permission, under its relation or for every row, at a unit or in the whole org? */
 static bool
-is_held(RbacGrants *grants, const Demand * demand)
+is_held(RbacGrants *grants, const Demand *demand)
 {
 	char		bytes[RBAC_PERMISSION_MAX + 1];
 	const char *relation = "all";
@@ -213,12 +213,12 @@ typedef struct TablePlan
 	Oid			row_type;
 	RbacQuery	query;
 	struct TablePlan *next;
-}			TablePlan;
+} TablePlan;
 
 static RbacQuery *
 demands_query(Relation rel)
 {
-	static TablePlan * plans = NULL;
+	static TablePlan *plans = NULL;
 	TablePlan  *plan;
 
 	for (plan = plans; plan != NULL; plan = plan->next)
@@ -252,13 +252,13 @@ copy_text(uint64 row, int column, MemoryContext context)
 
 /* The place of a demand, in words. */
 static char *
-place_of(const Demand * demand)
+place_of(const Demand *demand)
 {
 	return demand->org_wide ? "in the whole org" : psprintf("at unit " INT64_FORMAT, demand->unit_id);
 }
 
 static void
-require(RbacGrants *grants, const Demand * demand)
+require(RbacGrants *grants, const Demand *demand)
 {
 	if (demand->refusal != NULL)
 		rbac_refusal_raise("action", grants, demand->permission, demand->refusal, NULL, demand->hint);

@@ -9,12 +9,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "chat_rbac.h"
+#include "question.h"
 
-#include "catalog/objectaddress.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -42,22 +40,6 @@ static RbacQuery actions_of_table = {
 	1, {OIDOID}, NULL
 };
 
-/* A set of just one permission without its relation; bytes has room for it. */
-static RbacPermset
-set_of(const RbacPermission *permission, char *bytes)
-{
-	RbacPermission plain = *permission;
-	RbacPermset set;
-
-	if (plain.relation_len > 0)
-		plain.len -= plain.relation_len + 1;
-	plain.relation_len = 0;
-	rbac_permset_pack(&plain, 1, bytes);
-	set.data = bytes;
-	set.size = rbac_permset_packed_size(&plain, 1);
-	return set;
-}
-
 /*
  * chat_rbac.can(permission) -> boolean
  *		Does who asks hold it anywhere, for any rows?  With a relation: for rows
@@ -75,7 +57,7 @@ chat_rbac_can(PG_FUNCTION_ARGS)
 	if (check->grants == NULL)
 		PG_RETURN_BOOL(false);
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &asked);
-	wanted = set_of(&asked, bytes);
+	wanted = rbac_question_set(&asked, bytes);
 	scope = rbac_authz_scope(check->grants, &wanted,
 							 asked.relation_len > 0 ? &asked.text[asked.len - asked.relation_len] : NULL,
 							 asked.relation_len, asked.relation_len > 0, true, CurrentMemoryContext);
@@ -83,77 +65,6 @@ chat_rbac_can(PG_FUNCTION_ARGS)
 }
 
 /* ---- about a row ---- */
-
-/* The form of a protected table that the caller may read; an error if it is none. */
-static RbacProtection *
-protected_table(RbacRowState *state, Oid relid)
-{
-	RbacProtection *form;
-
-	if (get_rel_name(relid) != NULL &&
-		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
-	form = get_rel_name(relid) != NULL ? rbac_row_protection(state, relid) : NULL;
-	if (form == NULL || form->builtin)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 get_rel_name(relid) != NULL ?
-				 errmsg("table \"%s\" is not protected", get_rel_name(relid)) :
-				 errmsg("table with OID %u does not exist", relid),
-				 errhint("Put it under chat_rbac.protect() first.")));
-	if (form->root != relid)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("table \"%s\" is part of table \"%s\"", get_rel_name(relid), get_rel_name(form->root)),
-				 errhint("Ask for the table that it is part of: its rows are reached through that.")));
-	if (!form->keys_are_ids)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("rows of table \"%s\" cannot be asked for", get_rel_name(relid)),
-				 errdetail("Its primary key has columns that are not of type integer or bigint.")));
-	return form;
-}
-
-/* The values of a bigint[] without nulls. */
-static int64 *
-array_ids(ArrayType *array, int *nids)
-{
-	Datum	   *values;
-	bool	   *nulls;
-	int64	   *ids;
-
-	deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, &nulls, nids);
-	ids = palloc(sizeof(int64) * Max(*nids, 1));
-	for (int i = 0; i < *nids; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("a key cannot be null")));
-		ids[i] = DatumGetInt64(values[i]);
-	}
-	return ids;
-}
-
-/* Each key has a value for each column. */
-static void
-check_key(const RbacProtection *form, int nvalues)
-{
-	StringInfoData names;
-
-	if (nvalues == form->nkeys)
-		return;
-	initStringInfo(&names);
-	for (int i = 0; i < form->nkeys; i++)
-		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
-						 get_attname(form->relid, form->keys[i].attnum, false));
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("a row of table \"%s\" is not told by %d values", get_rel_name(form->relid), nvalues),
-			 form->nkeys > 0 ? errdetail("Beside the org, its primary key is (%s).", names.data) :
-			 errdetail("Its primary key is the org alone.")));
-}
 
 /*
  * chat_rbac.can(permission, relation regclass, VARIADIC key bigint[]) -> boolean
@@ -164,22 +75,18 @@ chat_rbac_can_row(PG_FUNCTION_ARGS)
 {
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
-	RbacProtection *form = protected_table(state, PG_GETARG_OID(1));
+	RbacProtection *form = rbac_question_table(state, PG_GETARG_OID(1));
 	char		bytes[RBAC_PERMISSION_MAX + 1];
 	RbacPermission asked;
 	RbacPermset wanted;
 	RbacRow		row;
 	int			nkeys;
-	int64	   *key = array_ids(PG_GETARG_ARRAYTYPE_P(2), &nkeys);
+	int64	   *key = rbac_question_ids(PG_GETARG_ARRAYTYPE_P(2), &nkeys);
 
-	check_key(form, nkeys);
+	rbac_question_check_key(form, nkeys);
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &asked);
-	if (asked.relation_len > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("permission \"%.*s\" has a relation", (int) asked.len, asked.text),
-				 errdetail("Which relations hold on the row is for the answer to say.")));
-	wanted = set_of(&asked, bytes);
+	rbac_question_check_plain(&asked);
+	wanted = rbac_question_set(&asked, bytes);
 	PG_RETURN_BOOL(rbac_row_find(state, form, key, &row) && rbac_row_allows(state, form, &wanted, &row));
 }
 
@@ -191,7 +98,7 @@ record_access(FunctionCallInfo fcinfo, int nkeys, const int64 *key)
 {
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
-	RbacProtection *form = protected_table(state, PG_GETARG_OID(0));
+	RbacProtection *form = rbac_question_table(state, PG_GETARG_OID(0));
 	RbacImage  *image = rbac_image_get(form);
 	RbacPlaceFinder *finder = rbac_place_finder(CurrentMemoryContext);
 	char		bytes[RBAC_PERMISSION_MAX + 1];
@@ -208,7 +115,7 @@ record_access(FunctionCallInfo fcinfo, int nkeys, const int64 *key)
 		ereport(ERROR,
 				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
 				 errmsg("a reason is at most %d bytes long", RBAC_REASON_BYTES)));
-	check_key(form, nkeys);
+	rbac_question_check_key(form, nkeys);
 	if (check->grants == NULL || !rbac_row_find(state, form, key, &row))
 		rbac_refusal_raise("access", check->grants, name,
 						   psprintf("a row of table \"%s\" with this key is not there, or not to be seen",
@@ -216,7 +123,7 @@ record_access(FunctionCallInfo fcinfo, int nkeys, const int64 *key)
 	if (!PG_ARGISNULL(3))
 	{
 		rbac_permission_view_checked(PG_GETARG_VARLENA_PP(3), &asked);
-		wanted = set_of(&asked, bytes);
+		wanted = rbac_question_set(&asked, bytes);
 		name = pnstrdup(asked.text, asked.len);
 		if (!rbac_row_allows(state, form, &wanted, &row))
 			rbac_refusal_raise("access", check->grants, name,
@@ -267,7 +174,7 @@ chat_rbac_record_access_key(PG_FUNCTION_ARGS)
 	int64	   *key;
 
 	require_arguments(fcinfo);
-	key = array_ids(PG_GETARG_ARRAYTYPE_P(1), &nkeys);
+	key = rbac_question_ids(PG_GETARG_ARRAYTYPE_P(1), &nkeys);
 	PG_RETURN_INT64(record_access(fcinfo, nkeys, key));
 }
 
@@ -312,7 +219,7 @@ actions_of_row(RbacRowState *state, RbacProtection *form, const RbacPermission *
 	{
 		for (int i = 0; i < nitems; i++)
 		{
-			RbacPermset wanted = set_of(&items[i], bytes);
+			RbacPermset wanted = rbac_question_set(&items[i], bytes);
 
 			if (rbac_row_allows(state, form, &wanted, &row))
 				held[nheld++] = items[i];
@@ -330,13 +237,13 @@ chat_rbac_actions(PG_FUNCTION_ARGS)
 {
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
-	RbacProtection *form = protected_table(state, PG_GETARG_OID(0));
+	RbacProtection *form = rbac_question_table(state, PG_GETARG_OID(0));
 	int			nkeys;
-	int64	   *key = array_ids(PG_GETARG_ARRAYTYPE_P(1), &nkeys);
+	int64	   *key = rbac_question_ids(PG_GETARG_ARRAYTYPE_P(1), &nkeys);
 	RbacPermission *items;
 	int			nitems;
 
-	check_key(form, nkeys);
+	rbac_question_check_key(form, nkeys);
 	items = askable(form, CurrentMemoryContext, &nitems);
 	return actions_of_row(state, form, items, nitems, key);
 }
@@ -352,16 +259,16 @@ chat_rbac_page_actions(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
 	RbacRowState *state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
-	RbacProtection *form = protected_table(state, PG_GETARG_OID(0));
+	RbacProtection *form = rbac_question_table(state, PG_GETARG_OID(0));
 	ArrayType  *keys = PG_GETARG_ARRAYTYPE_P(1);
 	int			nvalues;
-	int64	   *values = array_ids(keys, &nvalues);
+	int64	   *values = rbac_question_ids(keys, &nvalues);
 	MemoryContext per_key;
 	RbacPermission *items;
 	int			nitems;
 
 	if (nvalues > 0)
-		check_key(form, ARR_NDIM(keys) == 1 ? 1 : ARR_NDIM(keys) == 2 ? ARR_DIMS(keys)[1] : 0);
+		rbac_question_check_key(form, ARR_NDIM(keys) == 1 ? 1 : ARR_NDIM(keys) == 2 ? ARR_DIMS(keys)[1] : 0);
 	InitMaterializedSRF(fcinfo, 0);
 	items = askable(form, CurrentMemoryContext, &nitems);
 	per_key = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac page actions", ALLOCSET_SMALL_SIZES);
@@ -374,7 +281,7 @@ chat_rbac_page_actions(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		/* what is remembered of the rows before may have become too much */
 		state = rbac_row_state(check, fcinfo->flinfo->fn_mcxt);
-		form = protected_table(state, PG_GETARG_OID(0));
+		form = rbac_question_table(state, PG_GETARG_OID(0));
 		row[0] = Int64GetDatum(values[i]);
 		row[1] = rbac_compile_array(&values[i], form->nkeys);
 		row[2] = actions_of_row(state, form, items, nitems, &values[i]);

@@ -283,6 +283,8 @@ typedef struct RbacGrants
 	RbacIdentity identity;
 	char	   *active_roles;	/* the setting that it was made under */
 	char	   *token_roles;	/* and the token's claim; NULL: none */
+	const int64 *only_grant;	/* while it is made: no other counts; NULL:
+								 * all */
 	RbacStanding standing;
 	int64		org;
 	int64		member;
@@ -318,6 +320,7 @@ typedef struct RbacCacheStats
 } RbacCacheStats;
 
 extern void rbac_grants_init(void);
+extern RbacGrants *rbac_grants_compile(const RbacAsker *asker, const int64 *only_grant);
 extern bool rbac_grants_are_for(const RbacGrants *grants, const RbacAsker *asker);
 extern RbacGrants *rbac_grants_pin(const RbacAsker *asker);
 extern RbacGrants *rbac_grants_pin_anew(const RbacAsker *asker);
@@ -328,6 +331,7 @@ extern void rbac_grants_stats(RbacCacheStats *stats);
 /* ---- compile.c: read from the tables ---- */
 
 extern void rbac_compile_grants(RbacGrants *grants);
+extern void rbac_compile_units(RbacGrants *grants);
 extern Datum rbac_compile_array(const int64 *ids, int nids);
 extern void rbac_compile_note_bound(RbacGrants *grants, uint64 row, int column);
 
@@ -423,7 +427,9 @@ typedef struct RbacFetch
 {
 	int			nkeys;
 	RbacColumn	keys[RBAC_KEYS_MAX];
-	Oid			index;			/* InvalidOid: by the plan, under all policies */
+	bool		past;			/* past all policies */
+	Oid			index;			/* InvalidOid: by the plan, under all policies
+								 * unless past them */
 	int			order[RBAC_KEYS_MAX];	/* which key each index column is */
 	SPIPlanPtr	plan;			/* NULL until needed */
 	struct RbacFetch *next;
@@ -543,47 +549,6 @@ extern void rbac_refusal_log(const char *kind, const RbacGrants *grants, const c
 extern RBAC_NORETURN void rbac_refusal_raise(const char *kind, const RbacGrants *grants, const char *permission,
 											 const char *message, const char *detail, const char *hint);
 
-/* ---- trail.c: the audit trail's rows ---- */
-
-/* Who acts and how; texts are 0 for null. */
-typedef struct RbacTrailWho
-{
-	bool		is_member;		/* else no active member asks */
-	int64		org;
-	int64		member;
-	Datum		name;
-	Datum		db_role;
-	Datum		session_role;
-	Datum		request_id;
-	Datum		reason;
-	Datum		application_name;
-	Datum		client_addr;
-} RbacTrailWho;
-
-/* What happened; texts and jsonb are 0 for null. */
-typedef struct RbacEvent
-{
-	bool		has_org;
-	int64		org;
-	Oid			relation;		/* InvalidOid: none */
-	int32		command;
-	int32		depth;
-	const char *operation;
-	Datum		actions;		/* text[] */
-	Datum		table_name;
-	Datum		row_key;
-	Datum		old;
-	Datum		new;
-	Datum		unit_kinds;		/* text[] */
-	Datum		unit_keys;		/* bigint[], as many */
-	Datum		reason;			/* 0: the setting */
-} RbacEvent;
-
-extern void rbac_trail_init(void);
-extern void rbac_trail_incarnation(pg_uuid_t *out);
-extern RbacTrailWho *rbac_trail_who(const RbacGrants *grants);
-extern int64 rbac_trail_write(const RbacTrailWho *who, const RbacEvent *event);
-
 /* ---- authz.c: the one yes ---- */
 
 /*
@@ -667,6 +632,9 @@ typedef struct RbacCheck
 	RbacCommandMark linked_at;	/* when it was */
 	MemoryContext linked_context;	/* of linked */
 	struct RbacRowState *rows;	/* row.c; NULL until asked for */
+	struct RbacCheck *past;		/* rows are read past all policies, and judged
+								 * in C by this one's grants; NULL: as the
+								 * caller */
 	bool		switched;		/* the session is somebody else than before */
 	uint64		renewals;
 	MemoryContextCallback release;
@@ -723,6 +691,8 @@ extern RbacIdSet *rbac_link_read(const RbacGrants *grants, Oid protected, const 
 
 extern RbacRow *rbac_fetch_rows(RbacProtection *form, int nkeys, const RbacColumn *keys,
 								const int64 *values, int *nrows, bool *judged);
+extern RbacRow *rbac_fetch_past(RbacProtection *form, int nkeys, const RbacColumn *keys,
+								const int64 *values, int *nrows);
 typedef bool (*RbacRowTest) (void *arg, const RbacRow *row);
 extern int64 *rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
 								 RbacRowTest test, void *arg, int *nids);
@@ -741,6 +711,7 @@ extern bool rbac_row_in_parent(RbacRowState *state, RbacProtection *form,
 							   const RbacPermset *wanted, const int64 *org, const int64 *id);
 extern bool rbac_row_find(RbacRowState *state, RbacProtection *form, const int64 *key,
 						  RbacRow *row);
+extern bool rbac_row_others_decide(const RbacRowState *state);
 
 /* ---- rule.c: which rules a change falls under ---- */
 
@@ -760,29 +731,6 @@ extern bool rbac_rule_is_changed(TupleDesc desc, int at, const RbacRow *old, con
 extern RbacDemand rbac_rule_demand(const RbacChange *change, AttrNumber attnum);
 extern int	rbac_rule_demands(TupleDesc desc, const RbacChange *change, RbacDemand *demands);
 
-/* ---- place.c: where a row is, for the audit trail ---- */
-
-typedef struct RbacPlaceUnit
-{
-	const char *kind;
-	int64		key;
-} RbacPlaceUnit;
-
-typedef struct RbacPlace
-{
-	bool		has_org;
-	int64		org;
-	int			nunits;
-	RbacPlaceUnit units[2 * RBAC_UNIT_KINDS_MAX];	/* room for those of two */
-} RbacPlace;
-
-typedef struct RbacPlaceFinder RbacPlaceFinder;
-
-extern RbacPlaceFinder *rbac_place_finder(MemoryContext context);
-extern void rbac_place_find(RbacPlaceFinder *finder, RbacProtection *form, const RbacRow *row, RbacPlace *place);
-extern void rbac_place_arrays(RbacPlaceFinder *finder, const RbacPlace *place, const RbacPlace *other,
-							  Datum *kinds, Datum *keys);
-
 /* ---- permission_io.c, permset_io.c: SQL values from and to the pure layer ---- */
 
 extern char *rbac_permission_clip(const char *text, size_t len);
@@ -795,5 +743,7 @@ extern struct varlena *rbac_permission_make(const RbacPermission *p);
 extern bool rbac_permission_view(const struct varlena *value, RbacPermission *out);
 extern void rbac_permission_view_checked(const struct varlena *value, RbacPermission *out);
 extern struct varlena *rbac_permset_make(RbacPermission *items, int nitems);
+
+#include "trail.h"
 
 #endif							/* CHAT_RBAC_H */

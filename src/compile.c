@@ -40,6 +40,7 @@ typedef struct GrantRow
 	int64		unit_id;
 	bool		valid_now;
 	bool		in_shift;		/* or has none */
+	int64		grant_id;
 } GrantRow;
 
 /* Are there roles that may not be active together? */
@@ -64,7 +65,7 @@ static RbacQuery member_by_login = {
 /* Grants that are over never come back; those to come say when. */
 static RbacQuery grants_of_member = {
 	"SELECT g.role_id, g.unit_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
-	" g.valid OPERATOR(pg_catalog.@>) $3, g.shift"
+	" g.valid OPERATOR(pg_catalog.@>) $3, g.shift, g.grant_id"
 	" FROM chat_rbac.role_grant g"
 	" WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.member_id OPERATOR(pg_catalog.=) $2"
 	" AND (pg_catalog.upper_inf(g.valid) OR pg_catalog.upper(g.valid) OPERATOR(pg_catalog.>) $3)",
@@ -256,6 +257,7 @@ load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
 		result[i].in_shift = is_in_shift(grants, i, 6);
 		rbac_compile_note_bound(grants, i, 3);
 		rbac_compile_note_bound(grants, i, 4);
+		result[i].grant_id = rbac_catalog_int64(i, 7, NULL);
 	}
 	*nrows = (int) rows;
 	return result;
@@ -553,6 +555,13 @@ compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
+/* Does a grant add to the answer?  Where it is about one grant alone, no other does. */
+static bool
+counts(const RbacGrants *grants, const GrantRow *row)
+{
+	return row->valid_now && (grants->only_grant == NULL || *grants->only_grant == row->grant_id);
+}
+
 /* Compile what each place's grants add up to, and the names of active roles. */
 static void
 compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
@@ -568,7 +577,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 
 	for (int i = 0; i < nrows; i++)
 	{
-		if (rows[i].valid_now)
+		if (counts(grants, &rows[i]))
 			(void) reach_at(grants, rows[i].org_wide, rows[i].unit_id);
 	}
 	for (int r = 0; r < grants->nreach; r++)
@@ -580,7 +589,7 @@ compile_reach(RbacGrants *grants, const GrantRow *rows, int nrows,
 		{
 			int			role = find_node(nodes, nnodes, rows[i].role_id);
 
-			if (role < 0 || !rows[i].valid_now ||
+			if (role < 0 || !counts(grants, &rows[i]) ||
 				rows[i].org_wide != reach->org_wide || rows[i].unit_id != reach->unit_id)
 				continue;
 			mark_granted(grants, nodes, nnodes, edges, nedges, role, closure, within, marked, named);
@@ -679,5 +688,16 @@ rbac_compile_grants(RbacGrants *grants)
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
 	}
+	rbac_catalog_close(&scope);
+}
+
+/* Read the units at and below the places of grants that the caller has put together.  May throw. */
+void
+rbac_compile_units(RbacGrants *grants)
+{
+	RbacCatalogScope scope;
+
+	rbac_catalog_open(&scope);
+	load_units(grants, &scope);
 	rbac_catalog_close(&scope);
 }

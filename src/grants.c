@@ -75,11 +75,12 @@ rbac_grants_unpin(RbacGrants *grants)
 }
 
 /*
- * Make an entry, not yet cached.  It hangs below the current context until it
- * is published, so that an error frees it.
+ * rbac_grants_compile
+ *		An answer sheet that is not cached and lives as long as the current
+ *		context: of all grants, or of only one.  May throw.
  */
-static RbacGrants *
-build_grants(const RbacAsker *asker)
+RbacGrants *
+rbac_grants_compile(const RbacAsker *asker, const int64 *only_grant)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "chat_rbac grants",
@@ -91,11 +92,25 @@ build_grants(const RbacAsker *asker)
 	grants->active_roles = MemoryContextStrdup(context, asker->active_roles);
 	if (asker->token_roles != NULL)
 		grants->token_roles = MemoryContextStrdup(context, asker->token_roles);
+	grants->only_grant = only_grant;
 	grants->standing = RBAC_NOBODY;
 	grants->generation = rbac_inval_accept();
 	grants->made_at = rbac_now();
 	grants->valid_until = DT_NOEND;
 	rbac_compile_grants(grants);
+	grants->only_grant = NULL;
+	return grants;
+}
+
+/*
+ * Make an entry, not yet cached.  It hangs below the current context until it
+ * is published, so that an error frees it.
+ */
+static RbacGrants *
+build_grants(const RbacAsker *asker)
+{
+	RbacGrants *grants = rbac_grants_compile(asker, NULL);
+
 	if (asker->identity.source == RBAC_BY_SETTING && grants->standing != RBAC_ACTIVE)
 		rbac_refusal_log("identity", NULL, NULL,
 						 psprintf("\"" INT64_FORMAT "/" INT64_FORMAT "\" is no active member", asker->identity.org, asker->identity.member));

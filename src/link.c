@@ -19,7 +19,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "chat_rbac.h"
+#include "question.h"
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -111,6 +111,16 @@ is_known(Oid relid, int column)
 	return false;
 }
 
+static RBAC_NORETURN void
+raise_unknown(const char *table, const LinkKey *key)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table %s is not the one that relation \"%s\" of protected table \"%s\" was made for",
+					table, key->relation, get_rel_name(key->relid)),
+			 errhint("Call chat_rbac.protect() again.")));
+}
+
 /*
  * The query that reads a link, in the current context, and plan->owner, who
  * runs it.  NULL if the protected table has no such relation that another
@@ -147,11 +157,7 @@ link_query(LinkPlan *plan)
 						 errmsg("the owner of table \"%s\" does not own link table \"%s\"",
 								get_rel_name(plan->key.relid), get_rel_name(relid))));
 			if (!is_known(relid, 8))
-				ereport(ERROR,
-						(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						 errmsg("table %s is not the one that relation \"%s\" of protected table \"%s\" was made for",
-								table, plan->key.relation, get_rel_name(plan->key.relid)),
-						 errhint("Call chat_rbac.protect() again.")));
+				raise_unknown(table, &plan->key);
 
 			old = MemoryContextSwitchTo(context);
 			initStringInfo(&buf);
@@ -183,6 +189,42 @@ become_reader(const LinkPlan *plan, Oid *save_user, int *save_context)
 		rbac_catalog_become(plan->owner, save_user, save_context);
 	else
 		GetUserIdAndSecContext(save_user, save_context);
+}
+
+/*
+ * rbac_link_pointer
+ *		Which table and column point to the rows of a "linked" relation, in the
+ *		current context; false if it is no such relation.
+ */
+bool
+rbac_link_pointer(Oid protected, const char *relation, int relation_len, RbacPointer *out)
+{
+	MemoryContext context = CurrentMemoryContext;
+	RbacCatalogScope scope;
+	LinkKey		key = {0};
+	Datum		args[2];
+	bool		result = false;
+
+	if (relation_len >= RELATION_NAME_SIZE)
+		return false;
+	key.relid = protected;
+	memcpy(key.relation, relation, relation_len);
+	args[0] = ObjectIdGetDatum(protected);
+	args[1] = CStringGetTextDatum(key.relation);
+	rbac_catalog_open(&scope);
+	if (rbac_catalog_query(&scope, &link_spec, args, NULL) == 1 && rbac_catalog_text(0, 5) != NULL)
+	{
+		char	   *org = rbac_catalog_text(0, 7);
+
+		out->table = named_table(rbac_catalog_text(0, 5), &key);
+		if (!is_known(out->table, 8))
+			raise_unknown(rbac_catalog_text(0, 5), &key);
+		out->column = MemoryContextStrdup(context, rbac_catalog_text(0, 6));
+		out->org = org != NULL ? MemoryContextStrdup(context, org) : NULL;
+		result = true;
+	}
+	rbac_catalog_close(&scope);
+	return result;
 }
 
 /*

@@ -15,8 +15,9 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "chat_rbac.h"
+#include "question.h"
 
+#include "access/table.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
 
@@ -172,7 +173,22 @@ rbac_row_protection(RbacRowState *state, Oid relid)
 	return rbac_protection_pin_with(&state->forms, relid, state->context);
 }
 
+/* Have policies of others a say on any of the tables that were looked at? */
+bool
+rbac_row_others_decide(const RbacRowState *state)
+{
+	for (const RbacPinnedForm *pinned = state->forms; pinned != NULL; pinned = pinned->next)
+	{
+		if (!pinned->form->plain)
+			return true;
+	}
+	return false;
+}
+
 /* ---- a table's rows in a decision ---- */
+
+static RbacRow *visible_rows(RbacRowState *state, RbacProtection *form, int nkeys, const RbacColumn *keys,
+							 const int64 *values, int *nrows);
 
 static Binding *
 make_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wanted)
@@ -269,15 +285,48 @@ reaches_person(RbacRowState *state, const Binding *binding, int s, const RbacRow
 	return rbac_authz_reaches_person(grants, binding->scopes[s], person, nunits, kinds, keys);
 }
 
+/*
+ * For an answer about another member: does a row that they may see point to
+ * this one?  link.c would read the other table as the caller.
+ */
+static bool
+is_pointed_to(RbacRowState *state, const RbacPointer *pointer, int64 id)
+{
+	RbacProtection *other = rbac_row_protection(state, pointer->table);
+	RbacColumn	columns[2];
+	int64		values[2];
+	Relation	rel;
+	int			n = 0;
+	int			nrows;
+
+	if (other == NULL)
+		return false;
+	rel = table_open(pointer->table, AccessShareLock);
+	if (pointer->org != NULL)
+	{
+		columns[n] = rbac_protection_column(rel, pointer->org);
+		values[n++] = state->check->grants->org;
+	}
+	columns[n] = rbac_protection_column(rel, pointer->column);
+	values[n++] = id;
+	table_close(rel, NoLock);
+	(void) visible_rows(state, other, n, columns, values, &nrows);
+	return nrows > 0;
+}
+
 /* Is the row among those for which another table tells the relation? */
 static bool
 is_linked(RbacRowState *state, RbacProtection *form, const RbacRelation *relation, const RbacRow *row)
 {
 	LinkSet    *set;
+	RbacPointer pointer;
 	int64		id;
 
 	if (!rbac_row_id(row, &relation->key, &id))
 		return false;
+	if (state->check->past != NULL &&
+		rbac_link_pointer(form->root, relation->name, strlen(relation->name), &pointer))
+		return is_pointed_to(state->check->past->rows, &pointer, id);
 	for (set = state->links; set != NULL && set->relation != relation; set = set->next)
 		;
 	if (set == NULL)
@@ -339,8 +388,9 @@ static RbacRow *
 visible_rows(RbacRowState *state, RbacProtection *form, int nkeys, const RbacColumn *keys,
 			 const int64 *values, int *nrows)
 {
-	bool		judged;
-	RbacRow    *rows = rbac_fetch_rows(form, nkeys, keys, values, nrows, &judged);
+	bool		judged = false;
+	RbacRow    *rows = state->check->past != NULL ? rbac_fetch_past(form, nkeys, keys, values, nrows) :
+	rbac_fetch_rows(form, nkeys, keys, values, nrows, &judged);
 	int			nvisible = 0;
 
 	for (int i = 0; !judged && i < *nrows; i++)
@@ -495,7 +545,7 @@ read_parent_set(RbacRowState *state, ParentSet *set, RbacProtection *above)
 	int			nids;
 	int64	   *ids;
 
-	if (!same_org_column(set->child, above) || !is_placed(above, set->child->parent_key.attnum) ||
+	if (state->check->past != NULL || !same_org_column(set->child, above) || !is_placed(above, set->child->parent_key.attnum) ||
 		pg_class_aclcheck(above->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
 		set->lookups > INT_MAX / LOOKUPS_GROWTH)
 		return;
