@@ -227,7 +227,8 @@ BEGIN
 						LEFT JOIN chat_rbac.live_grants(org) AS h ON h.member_id = m.id) AS place
 			WHERE becomes IS NOT NULL AND g.unit_id IN (SELECT chat_rbac.units_above(org, (becomes ->> 'unit_id')::bigint))
 				AND NOT EXISTS (SELECT FROM chat_rbac.live_grants(org) AS h
-					WHERE h.member_id = (becomes ->> 'member_id')::bigint AND g.unit_id IN (SELECT chat_rbac.units_above(org, h.unit_id)))
+					WHERE h.member_id = (becomes ->> 'member_id')::bigint AND h.grant_id IS DISTINCT FROM (was ->> 'grant_id')::bigint
+						AND h.valid @> (becomes ->> 'valid')::tstzrange AND g.unit_id IN (SELECT chat_rbac.units_above(org, h.unit_id)))
 			GROUP BY p, place.unit_id ORDER BY 1;
 		WHEN 'separation', 'separation_role' THEN
 			/* it binds who holds the roles */

@@ -69,6 +69,13 @@ INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 4, 52);
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 4, 51, 11);    -- fail: she may not delete
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 3, 52, 11);    -- fail: herself
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 5, 52, 11);    -- fail: somebody of another team
+RESET ROLE; RESET chat_rbac.identity;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, valid) VALUES (1, 5, 53, 11, '[2090-01-01,2090-01-02)');
+SET chat_rbac.identity = '1/3'; SET ROLE regress_chat_rbac_app;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 5, 53, 11);    -- fail: he will be near for a day in 2090
+RESET ROLE; RESET chat_rbac.identity;
+DELETE FROM chat_rbac.role_grant WHERE lower(valid) = '2090-01-01';
+SET chat_rbac.identity = '1/3'; SET ROLE regress_chat_rbac_app;
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (2, 1, 52, 10);    -- fail: another org
 UPDATE chat_rbac.role_grant SET unit_id = 10 WHERE member_id = 4 AND unit_id = 12;
 UPDATE chat_rbac.role_grant SET unit_id = 20 WHERE member_id = 4 AND unit_id = 10;               -- fail
