@@ -44,22 +44,22 @@ static RbacQuery unit_and_above = {
 	2, {INT8OID, INT8OID}, NULL
 };
 
-/* Only who holds something for a time is asked for how long. */
-#define DEMAND_COLUMNS(org, me) \
+/* Only whose grants are not all for good, or do not all count, is asked for how long; lasting are those that do. */
+#define DEMAND_COLUMNS(org, me, lasting) \
 	"SELECT d.permission::text, d.unit_id, d.reason, d.refusal, d.hint, d.until," \
 	" CASE WHEN d.until IS NULL THEN NULL" \
 	"  WHEN NOT EXISTS (SELECT FROM chat_rbac.role_grant g WHERE g.org_id OPERATOR(pg_catalog.=) " org \
 	"   AND g.member_id OPERATOR(pg_catalog.=) " me \
-	"   AND (NOT pg_catalog.upper_inf(g.valid) OR g.shift IS NOT NULL)) THEN 'infinity'" \
-	"  ELSE chat_rbac.held_until(" org ", " me ", d.permission, d.unit_id) END"
+	"   AND (NOT pg_catalog.upper_inf(g.valid) OR g.grant_id OPERATOR(pg_catalog.<>) ALL (" lasting "))) THEN 'infinity'" \
+	"  ELSE chat_rbac.held_until(" org ", " lasting ", d.permission, d.unit_id) END"
 
 /* What revoking the tokens of another member asks for: as the change that it is. */
 static RbacQuery revoke_demands = {
-	DEMAND_COLUMNS("$1", "$2")
+	DEMAND_COLUMNS("$1", "$2", "$4")
 	" FROM chat_rbac.member m CROSS JOIN LATERAL chat_rbac.demands('member', pg_catalog.to_jsonb(m), pg_catalog.to_jsonb(m)"
 	"  OPERATOR(pg_catalog.||) pg_catalog.jsonb_build_object('tokens_valid_from', pg_catalog.clock_timestamp()), $1, $2) AS d"
 	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $3",
-	3, {INT8OID, INT8OID, INT8OID}, NULL
+	4, {INT8OID, INT8OID, INT8OID, INT8ARRAYOID}, NULL
 };
 
 /* What a change asks for: a permission held at a unit, or, if refusal is given, nothing would do. */
@@ -229,14 +229,15 @@ demands_query(Relation rel)
 	plan = MemoryContextAllocZero(TopMemoryContext, sizeof(TablePlan));
 	plan->relid = RelationGetRelid(rel);
 	plan->row_type = rel->rd_rel->reltype;
-	plan->query.sql = DEMAND_COLUMNS("$4", "$5")
+	plan->query.sql = DEMAND_COLUMNS("$4", "$5", "$6")
 		" FROM chat_rbac.demands($1, pg_catalog.to_jsonb($2), pg_catalog.to_jsonb($3), $4, $5) AS d";
-	plan->query.nargs = 5;
+	plan->query.nargs = 6;
 	plan->query.argtypes[0] = TEXTOID;
 	plan->query.argtypes[1] = plan->row_type;
 	plan->query.argtypes[2] = plan->row_type;
 	plan->query.argtypes[3] = INT8OID;
 	plan->query.argtypes[4] = INT8OID;
+	plan->query.argtypes[5] = INT8ARRAYOID;
 	plan->next = plans;
 	plans = plan;
 	return &plan->query;
@@ -309,8 +310,8 @@ require_all(RbacGrants *grants, RbacQuery *query, Datum *args, const char *nulls
 static void
 require_change(RbacGrants *grants, Relation rel, HeapTuple old, HeapTuple new)
 {
-	Datum		args[5] = {0};
-	char		nulls[5] = {' ', 'n', 'n', ' ', ' '};
+	Datum		args[6] = {0};
+	char		nulls[6] = {' ', 'n', 'n', ' ', ' ', ' '};
 
 	args[0] = CStringGetTextDatum(RelationGetRelationName(rel));
 	if (old != NULL)
@@ -325,6 +326,7 @@ require_change(RbacGrants *grants, Relation rel, HeapTuple old, HeapTuple new)
 	}
 	args[3] = Int64GetDatum(grants->org);
 	args[4] = Int64GetDatum(grants->member);
+	args[5] = rbac_compile_array(grants->lasting, grants->nlasting);
 	require_all(grants, demands_query(rel), args, nulls);
 }
 
@@ -431,7 +433,7 @@ chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
 	Oid			owner = rbac_catalog_owner(rbac_catalog_relation("member"));
 	Oid			types[3] = {INT8OID, INT8OID, TIMESTAMPTZOID};
 	TimestampTz now;
-	Datum		values[3];
+	Datum		values[4];
 	Oid			save_user;
 	int			save_context;
 
@@ -441,6 +443,7 @@ chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
 		values[0] = Int64GetDatum(check->grants->org);
 		values[1] = Int64GetDatum(check->grants->member);
 		values[2] = Int64GetDatum(member);
+		values[3] = rbac_compile_array(check->grants->lasting, check->grants->nlasting);
 		require_all(check->grants, &revoke_demands, values, NULL);
 	}
 	PreventCommandIfReadOnly("revoke_tokens()");

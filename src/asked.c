@@ -93,8 +93,7 @@ static RbacQuery separations_of_roles = {
 bool
 rbac_asked_all(void)
 {
-	return has_bypassrls_privilege(GetUserId()) ||
-		rbac_is_owner(rbac_catalog_relation("member"), GetUserId());
+	return superuser() || rbac_is_owner(rbac_catalog_relation("member"), GetUserId());
 }
 
 /* For who is past all checks and in no org: the only org that a query finds. */
@@ -589,17 +588,28 @@ rbac_asked_read(RbacAsked *asked, RbacProtection *form, const int64 *key, RbacRo
 	return read_row(asked, form, n, columns, values, out);
 }
 
-/* May the caller see a row that is there? */
+/* May the caller see a row that is there, and all that is told of it? */
 bool
 rbac_asked_is_seen(FmgrInfo *flinfo, Oid relid, const int64 *key)
 {
 	RbacRowState *state;
+	RbacProtection *form;
 	RbacRow		row;
 
-	if (has_bypassrls_privilege(GetUserId()))
+	if (superuser())
 		return true;
 	state = rbac_row_state(rbac_authz_check(flinfo), flinfo->fn_mcxt);
-	return rbac_row_find(state, rbac_question_table(state, relid), key, &row);
+	form = rbac_question_table(state, relid);
+	if (!rbac_row_find(state, form, key, &row))
+		return false;
+	/* the answer tells of all its columns, and of the rows that it belongs to */
+	for (; form != NULL; form = OidIsValid(form->parent) ? rbac_row_protection(state, form->parent) : NULL)
+	{
+		if (pg_class_aclcheck(form->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+			(OidIsValid(form->parent) && !rbac_protection_only_ours(form, GetUserId())))
+			return false;
+	}
+	return true;
 }
 
 static void

@@ -21,6 +21,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "utils/builtins.h"
@@ -78,6 +79,37 @@ rbac_catalog_become(Oid owner, Oid *save_user, int *save_context)
 	GetUserIdAndSecContext(save_user, save_context);
 	SetUserIdAndSecContext(owner, *save_context |
 						   SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+}
+
+/*
+ * Act as the owner of a table in order to query it.  What hangs on its partitions
+ * and children, index expressions and checks, is run by that, so it must not be
+ * what another owner has put there.
+ */
+void
+rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context)
+{
+	Oid			owner = rbac_catalog_owner(relid);
+
+	if (has_subclass(relid))
+	{
+		List	   *parts = find_all_inheritors(relid, NoLock, NULL);
+		ListCell   *cell;
+
+		foreach(cell, parts)
+		{
+			Oid			other = rbac_catalog_owner(lfirst_oid(cell));
+
+			if (other != owner && !superuser_arg(other))
+				ereport(ERROR,
+						(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						 errmsg("table \"%s\" is part of table \"%s\", but has another owner",
+								get_rel_name(lfirst_oid(cell)), get_rel_name(relid)),
+						 errhint("Give both one owner.")));
+		}
+		list_free(parts);
+	}
+	rbac_catalog_become(owner, save_user, save_context);
 }
 
 /* One of our own relations, by its name; an error if it is gone. */

@@ -79,7 +79,7 @@ typedef struct RbacQuery
 {
 	const char *sql;
 	int			nargs;
-	Oid			argtypes[5];
+	Oid			argtypes[6];
 	SPIPlanPtr	plan;
 } RbacQuery;
 
@@ -102,6 +102,7 @@ typedef struct RbacTableName
 extern Oid	rbac_catalog_owner(Oid relid);
 extern Oid	rbac_catalog_relation(const char *name);
 extern void rbac_catalog_become(Oid owner, Oid *save_user, int *save_context);
+extern void rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context);
 extern void rbac_catalog_take_name(Oid relid, RbacTableName *out);
 extern bool rbac_catalog_has_name(Oid relid, const RbacTableName *name);
 extern void rbac_catalog_open(RbacCatalogScope *scope);
@@ -297,6 +298,9 @@ typedef struct RbacGrants
 	char	  **kinds;			/* unit kinds that occur in reach */
 	int			nreach;
 	RbacReach  *reach;
+	int			nlasting;		/* ids of grants that count whole, at all
+								 * hours */
+	int64	   *lasting;
 	RbacIdSet  *members;		/* everybody in the org; on demand */
 	int			nscopes;
 	RbacScope  *scopes;			/* decided so far; authz.c */

@@ -40,6 +40,7 @@ typedef struct GrantRow
 	int64		unit_id;
 	bool		valid_now;
 	bool		in_shift;		/* or has none */
+	bool		keeps_hours;	/* has one, which binds */
 	int64		grant_id;
 } GrantRow;
 
@@ -183,13 +184,14 @@ rbac_compile_note_bound(RbacGrants *grants, uint64 row, int column)
  * answer.
  */
 static bool
-is_in_shift(RbacGrants *grants, uint64 row, int column)
+is_in_shift(RbacGrants *grants, uint64 row, int column, bool *has_shift)
 {
 	bool		isnull;
 	Datum		shift = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 	TimestampTz until;
 	bool		holds;
 
+	*has_shift = !isnull;
 	if (isnull)
 		return true;
 	holds = rbac_clock_judge(PG_DETOAST_DATUM_PACKED(shift), grants->made_at, &until);
@@ -254,7 +256,7 @@ load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
 		result[i].unit_id = rbac_catalog_int64(i, 2, &isnull);
 		result[i].org_wide = isnull;
 		result[i].valid_now = rbac_catalog_bool(i, 5);
-		result[i].in_shift = is_in_shift(grants, i, 6);
+		result[i].in_shift = is_in_shift(grants, i, 6, &result[i].keeps_hours);
 		rbac_compile_note_bound(grants, i, 3);
 		rbac_compile_note_bound(grants, i, 4);
 		result[i].grant_id = rbac_catalog_int64(i, 7, NULL);
@@ -521,11 +523,11 @@ apply_shifts(const RbacGrants *grants, GrantRow *rows, int nrows,
 	bool	   *within;
 	bool	   *marked;
 	bool	   *named;
-	int			nout = 0;
+	int			nshifts = 0;
 
 	for (int i = 0; i < nrows; i++)
-		nout += rows[i].valid_now && !rows[i].in_shift;
-	if (nout == 0)
+		nshifts += rows[i].valid_now && rows[i].keeps_hours;
+	if (nshifts == 0)
 		return;
 
 	closure = palloc0(Max(nnodes, 1));
@@ -542,11 +544,30 @@ apply_shifts(const RbacGrants *grants, GrantRow *rows, int nrows,
 	(void) rbac_permission_parse(exempt, strlen(exempt), &wanted);
 	for (int i = 0; i < nnodes; i++)
 	{
-		if (marked[i] && rbac_permset_covers(&nodes[i].permissions, &wanted))
-			return;
+		if (!marked[i] || !rbac_permset_covers(&nodes[i].permissions, &wanted))
+			continue;
+		for (int r = 0; r < nrows; r++)
+			rows[r].keeps_hours = false;
+		return;
 	}
 	for (int i = 0; i < nrows; i++)
 		rows[i].valid_now &= rows[i].in_shift;
+}
+
+/*
+ * Which grants count, whole and at all hours: what is handed on must be held so.
+ */
+static void
+note_lasting(RbacGrants *grants, const GrantRow *rows, int nrows, const RoleNode *nodes, int nnodes)
+{
+	grants->lasting = MemoryContextAlloc(grants->context, sizeof(int64) * Max(nrows, 1));
+	for (int i = 0; i < nrows; i++)
+	{
+		int			role = find_node(nodes, nnodes, rows[i].role_id);
+
+		if (role >= 0 && rows[i].valid_now && !rows[i].keeps_hours && nodes[role].in_token && nodes[role].active)
+			grants->lasting[grants->nlasting++] = rows[i].grant_id;
+	}
 }
 
 static int
@@ -685,6 +706,7 @@ rbac_compile_grants(RbacGrants *grants)
 		if (separates)
 			separate_active(grants, &scope, rows, nrows, nodes, nnodes, edges, nedges);
 		apply_shifts(grants, rows, nrows, nodes, nnodes, edges, nedges);
+		note_lasting(grants, rows, nrows, nodes, nnodes);
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
 	}

@@ -306,7 +306,7 @@ rbac_fetch_past(RbacProtection *form, int nkeys, const RbacColumn *keys, const i
 
 	if (OidIsValid(fetch->index))
 		return read_by_index(form, fetch, values, nrows);
-	rbac_catalog_become(rbac_catalog_owner(form->relid), &save_user, &save_context);
+	rbac_catalog_become_reader(form->relid, &save_user, &save_context);
 	rows = read_by_query(form, fetch, values, nrows);
 	SetUserIdAndSecContext(save_user, save_context);
 	return rows;
@@ -475,7 +475,7 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 	for (int i = 0; i < form->nplaces; i++)
 		blanks[i] = nulls[i] ? 'n' : ' ';
 	blanks[form->nplaces] = '\0';
-	rbac_catalog_become(rbac_catalog_owner(form->relid), &save_user, &save_context);
+	rbac_catalog_become_reader(form->relid, &save_user, &save_context);
 	SPI_connect();
 	if (form->presence[by_key] == NULL)
 		form->presence[by_key] = prepare_presence(form, by_key);

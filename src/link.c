@@ -51,7 +51,8 @@ typedef struct LinkPlan
 {
 	LinkKey		key;
 	uint64		generation;
-	Oid			owner;			/* who reads; InvalidOid: the caller */
+	Oid			reads;			/* the table, as its owner; InvalidOid: as the
+								 * caller */
 	Oid			table;			/* the other table, */
 	RbacTableName name;			/* and what it was called */
 	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
@@ -122,7 +123,7 @@ raise_unknown(const char *table, const LinkKey *key)
 }
 
 /*
- * The query that reads a link, in the current context, and plan->owner, who
+ * The query that reads a link, in the current context, and plan->reads, as whose owner it
  * runs it.  NULL if the protected table has no such relation that another
  * table tells.
  */
@@ -172,7 +173,7 @@ link_query(LinkPlan *plan)
 				appendStringInfo(&buf, " AND l.%s OPERATOR(pg_catalog.=) $2", quote_identifier(member));
 			MemoryContextSwitchTo(old);
 			sql = buf.data;
-			plan->owner = linked ? InvalidOid : rbac_catalog_owner(relid);
+			plan->reads = linked ? InvalidOid : relid;
 			plan->table = relid;
 			rbac_catalog_take_name(relid, &plan->name);
 		}
@@ -185,8 +186,8 @@ link_query(LinkPlan *plan)
 static void
 become_reader(const LinkPlan *plan, Oid *save_user, int *save_context)
 {
-	if (OidIsValid(plan->owner))
-		rbac_catalog_become(plan->owner, save_user, save_context);
+	if (OidIsValid(plan->reads))
+		rbac_catalog_become_reader(plan->reads, save_user, save_context);
 	else
 		GetUserIdAndSecContext(save_user, save_context);
 }

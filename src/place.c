@@ -128,7 +128,7 @@ read_parent(const RbacProtection *form, RbacProtection *parent, const int64 *val
 	Oid			save_user;
 	int			save_context;
 
-	rbac_catalog_become(rbac_catalog_owner(parent->relid), &save_user, &save_context);
+	rbac_catalog_become_reader(parent->relid, &save_user, &save_context);
 	rows = rbac_fetch_rows(parent, nkeys, keys, values, &nrows, &judged);
 	SetUserIdAndSecContext(save_user, save_context);
 	return nrows > 0 ? rows : NULL;

@@ -70,20 +70,18 @@ END;
 REVOKE ALL ON FUNCTION chat_rbac.live_grants(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.live_grants(bigint) IS 'Internal: grants that are not over, and so count now or will.';
 
-CREATE FUNCTION chat_rbac.held_until(org bigint, me bigint, asked chat_rbac.permission, place bigint) RETURNS timestamptz
+CREATE FUNCTION chat_rbac.held_until(org bigint, lasting bigint[], asked chat_rbac.permission, place bigint) RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT max(coalesce(upper(g.valid), 'infinity'))
 	FROM chat_rbac.role_grant g
-	WHERE g.org_id = org AND g.member_id = me AND g.valid @> statement_timestamp()
-		/* hours of one's own are not handed on */
-		AND (g.shift IS NULL OR chat_rbac.shift_exempt(org, me, statement_timestamp()))
+	WHERE g.org_id = org AND g.grant_id = ANY (lasting)
 		AND (g.unit_id IS NULL OR g.unit_id IN (SELECT chat_rbac.units_above(org, place)))
 		AND EXISTS (SELECT FROM chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p WHERE p OPERATOR(chat_rbac.@>) asked);
 END;
-REVOKE ALL ON FUNCTION chat_rbac.held_until(bigint, bigint, chat_rbac.permission, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.held_until(bigint, bigint, chat_rbac.permission, bigint) IS 'Internal: until when a member who holds a permission at a unit, or (NULL) in the whole org, does.';
+REVOKE ALL ON FUNCTION chat_rbac.held_until(bigint, bigint[], chat_rbac.permission, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.held_until(bigint, bigint[], chat_rbac.permission, bigint) IS 'Internal: until when these grants carry a permission at a unit, or (NULL) in the whole org.';
 
 CREATE FUNCTION chat_rbac.demands(tab text, was jsonb, becomes jsonb, org bigint, me bigint)
 RETURNS TABLE (permission chat_rbac.permission, unit_id bigint, until timestamptz, reason text, refusal text, hint text)
@@ -227,9 +225,17 @@ BEGIN
 						LEFT JOIN chat_rbac.live_grants(org) AS h ON h.member_id = m.id) AS place
 			WHERE becomes IS NOT NULL AND g.unit_id IN (SELECT chat_rbac.units_above(org, (becomes ->> 'unit_id')::bigint))
 				AND NOT EXISTS (SELECT FROM chat_rbac.live_grants(org) AS h
-					WHERE h.member_id = (becomes ->> 'member_id')::bigint AND h.grant_id IS DISTINCT FROM (was ->> 'grant_id')::bigint
+					WHERE h.member_id = (becomes ->> 'member_id')::bigint
 						AND h.valid @> (becomes ->> 'valid')::tstzrange AND g.unit_id IN (SELECT chat_rbac.units_above(org, h.unit_id)))
 			GROUP BY p, place.unit_id ORDER BY 1;
+			/* of roles that may not be active together none is, so this may take away what the member has */
+			RETURN QUERY SELECT p, h.unit_id, max(coalesce(upper(h.valid), 'infinity')), 'let a separation leave it inactive', NULL::text, NULL::text
+			FROM chat_rbac.live_grants(org) AS h CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[h.role_id]) AS p
+			WHERE h.member_id = (becomes ->> 'member_id')::bigint AND EXISTS (
+				SELECT FROM chat_rbac.separation s JOIN chat_rbac.separation_role r ON r.org_id = s.org_id AND r.separation_id = s.separation_id
+				WHERE s.org_id = org AND s.kind = 'dynamic'
+					AND r.role_id IN (SELECT chat_rbac.roles_within(org, ARRAY[(becomes ->> 'role_id')::bigint])))
+			GROUP BY p, h.unit_id ORDER BY 1;
 		WHEN 'separation', 'separation_role' THEN
 			/* it binds who holds the roles */
 			RETURN QUERY SELECT DISTINCT p, NULL::bigint, 'infinity'::timestamptz, 'part a role that has it', NULL::text, NULL::text

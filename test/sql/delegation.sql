@@ -180,6 +180,27 @@ RESET ROLE; RESET chat_rbac.identity; RESET timezone;
 UPDATE chat_rbac.role_grant SET valid = '(,)' WHERE member_id = 1;
 DELETE FROM chat_rbac.role_grant WHERE member_id = 7;
 SET chat_rbac.identity = '1/1'; SET ROLE regress_chat_rbac_app;
+-- nor by the help of a grant that the session leaves inactive
+RESET ROLE; RESET chat_rbac.identity;
+INSERT INTO chat_rbac.role (org_id, role_id, name, permissions) VALUES (1, 70, 'A', '{role.view, role.assign, billing.view, member.view}'), (1, 71, 'B', '{billing.view}'), (1, 72, 'C', '{task.view}');
+INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 20, 'Tom');
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 20, 70, '(,2099-01-01)'), (1, 20, 71, '(,)');
+SET chat_rbac.identity = '1/20'; SET ROLE regress_chat_rbac_app; SET timezone = 'UTC';
+BEGIN;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 6, 71) RETURNING valid;
+ROLLBACK;
+SET chat_rbac.active_roles = 'A';
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 6, 71);                                               -- fail
+RESET chat_rbac.active_roles;
+-- nor is an owner disarmed by a role that may not be active beside theirs
+RESET ROLE; RESET chat_rbac.identity; RESET timezone;
+SELECT chat_rbac.create_separation('acme', 'Apart', '{Owner,C}', 2, 'dynamic') \g /dev/null
+UPDATE chat_rbac.role_grant SET role_id = 72 WHERE member_id = 20 AND role_id = 71;
+SET chat_rbac.identity = '1/20'; SET ROLE regress_chat_rbac_app;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid) VALUES (1, 1, 72, '[2026-01-01,2098-01-01)');              -- fail
+RESET ROLE; RESET chat_rbac.identity;
+SELECT chat_rbac.drop_separation('acme', 'Apart') \g /dev/null
+SET chat_rbac.identity = '1/1'; SET ROLE regress_chat_rbac_app;
 -- narrowed, she is what she is narrowed to
 SET chat_rbac.active_roles = 'Owner';
 SELECT chat_rbac.grant_role('acme', 'Otto', 'Owner') IS NOT NULL AS granted;
