@@ -302,6 +302,44 @@ SELECT * FROM preview('SELECT * FROM regress_why.chat');
 RESET ROLE;
 RESET chat_rbac.identity;
 
+-- What the caller may not read is not told: neither of columns, nor of the row that a visible one belongs to
+SET ROLE regress_chat_rbac_app;
+SET chat_rbac.identity = '1/3';
+SELECT verdict, held, why FROM explain_access(3, 'conversation.close', 'chat', 8);
+SELECT count(*) AS told FROM explain_access(3, 'message.view', 'message', 1);
+RESET ROLE;
+REVOKE SELECT ON chat FROM regress_chat_rbac_app;
+GRANT SELECT (id) ON chat TO regress_chat_rbac_app;
+CREATE POLICY audit ON message FOR SELECT TO regress_chat_rbac_app USING (true);
+SET ROLE regress_chat_rbac_app;
+SELECT verdict, held, why FROM explain_access(3, 'conversation.close', 'chat', 8);
+SELECT verdict, held, why FROM explain_access(3, 'message.view', 'message', 2);
+RESET ROLE;
+DROP POLICY audit ON message;
+GRANT SELECT ON chat TO regress_chat_rbac_app;
+-- Who is past policies, but reads no table, is past nothing here
+RESET chat_rbac.identity;
+CREATE ROLE regress_chat_rbac_past BYPASSRLS;
+SET ROLE regress_chat_rbac_past;
+SELECT * FROM what_can(2);  -- fail
+RESET ROLE;
+-- What hangs on a part of another owner's is not run as the table's owner
+CREATE FUNCTION spy(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN RAISE WARNING 'runs as %', CASE WHEN (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN 'a superuser' ELSE current_user END; RETURN $1; END$$;
+GRANT ALL ON SCHEMA regress_why TO regress_chat_rbac_past;
+ALTER TABLE event_1 OWNER TO regress_chat_rbac_past;
+SET ROLE regress_chat_rbac_past;
+ALTER TABLE event_1 ADD CONSTRAINT spied CHECK (spy(1) > 0) NOT VALID;
+RESET ROLE;
+SET ROLE regress_chat_rbac_app;
+SET chat_rbac.identity = '1/2';
+SELECT * FROM explain_access(2, 'task.close', 'event', 2, 1);  -- fail
+RESET ROLE;
+RESET chat_rbac.identity;
+ALTER TABLE event_1 DROP CONSTRAINT spied;
+ALTER TABLE event_1 OWNER TO CURRENT_USER;
+DROP OWNED BY regress_chat_rbac_past;
+DROP ROLE regress_chat_rbac_past;
+
 -- Clean up
 DROP SCHEMA regress_why CASCADE;
 DELETE FROM chat_rbac.protection;
