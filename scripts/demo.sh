@@ -521,6 +521,42 @@ show_revocation()
     close_sessions
 }
 
+# Show why a member may see a chat or not, as Ada is told: explain NAME CHAT QUESTION.
+# Sets $reasons.
+explain()
+{
+    local member query
+
+    member=$(identity_of "$1")
+    query=$(sed "s/:member/${member#*/}/; s/:chat/$2/" demo/explain.sql)
+    reasons=$(as "$(identity_of Ada)" -P format=aligned -P tuples_only=off -P footer=off <<<"$query")
+    echo
+    echo "    $bold$3$plain"
+    show_query - <<<"$query"
+    indent <<<"$reasons"
+}
+
+show_reasons()
+{
+    local reasons told seen
+
+    explain Ben "$own" "Ada asks why Ben can't see conversation $own, which is Ali's"
+    expect "the answer is no" "$(grep -c '^ denied .* Ben may not see this row' <<<"$reasons")" -eq 1
+    expect "his grant at Tier 1 lacks that it is his" "$(grep -c '^ lacking .* conversation.view@own .* relation own does not hold$' <<<"$reasons")" -eq 1
+    expect "his grant at Tier 2 is elsewhere" "$(grep -c 'granted at unit Tier 2, row is at Tier 1 ' <<<"$reasons")" -eq 3
+    explain Ina "$inas" "And why Ina can't see conversation $inas, which is hers"
+    expect "her grant has ended" "$(grep -c '^ lacking .* conversation.view@own .* grant ended 20' <<<"$reasons")" -eq 1
+
+    told=$(as "$(identity_of Ada)" <<<"SELECT m.member_id, e.verdict
+        FROM chat_rbac.member m, chat_rbac.explain_access(m.member_id, 'conversation.view', 'inbox.conversation', $own) AS e
+        WHERE e.verdict IN ('allowed', 'denied') ORDER BY m.member_id")
+    seen=$(sql <<<"SELECT format('SET chat_rbac.identity = %L; SELECT %s, CASE count(*) WHEN 1 THEN ''allowed'' ELSE ''denied'' END
+        FROM inbox.conversation WHERE id = $own;', '1/' || member_id, member_id)
+        FROM chat_rbac.member WHERE org_id = 1 ORDER BY member_id" | sql -U inbox_app)
+    expect "each member's own session is of the same opinion" "$told" = "$seen"
+    expect "some may see it, and some may not" "$(cut -d'|' -f2 <<<"$told" | sort -u | wc -l)" -eq 2
+}
+
 # What admins of the org change by the application's role, by plain SQL.
 show_administration()
 {
@@ -590,6 +626,7 @@ END
     show_trail
     show_revocation
     show_administration
+    show_reasons
 
     echo
     if [ $broken != 0 ]; then
