@@ -35,6 +35,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA inbox TO inbox_app;
 GRANT SET ON PARAMETER chat_rbac.identity TO inbox_app;
 GRANT SELECT ON chat_rbac.audit_event, chat_rbac.activity TO inbox_app;
 
+-- What an admin of an org changes, by the same role.  Each change needs its own right.
+GRANT USAGE ON SCHEMA chat_rbac TO inbox_app;
+GRANT SELECT, INSERT, UPDATE, DELETE
+	ON chat_rbac.unit, chat_rbac.member, chat_rbac.role, chat_rbac.role_inherit, chat_rbac.role_grant TO inbox_app;
+GRANT SELECT ON chat_rbac.org, chat_rbac.grants, chat_rbac.unit_path TO inbox_app;
+GRANT EXECUTE ON FUNCTION chat_rbac.grant_role, chat_rbac.revoke_role, chat_rbac.find_by_name TO inbox_app;
+
 -- Partitions of the audit trail; to be called once a day.
 SELECT chat_rbac.audit_maintain();
 

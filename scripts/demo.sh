@@ -220,6 +220,131 @@ show_outsiders()
     expect "another database role cannot claim an identity" "${refusal/permission denied/}" != "$refusal"
 }
 
+# The two sessions of a timeline.  Session A stays open, and what it answered last
+# is in $answer; session B is a new one for each statement.
+left()
+{
+    printf '    %s\n' "$1"
+}
+
+right()
+{
+    local line
+
+    while IFS= read -r line; do
+        printf '    %-46s%s\n' '' "$line"
+    done <<<"$1"
+}
+
+open_sessions()
+{
+    printf '%s    %-46s%s%s\n\n' "$bold" "Session A: $1" "Session B: $2" "$plain"
+    coproc session_a { exec "$cluster" run "$dir" psql -XqAt -v ON_ERROR_STOP=1 -v VERBOSITY=terse "${@:3}" 2>&1; }
+}
+
+ask_a()
+{
+    local line
+
+    printf '%s\n\\echo end of answer\n' "$1" >&"${session_a[1]}"
+    answer=
+    while IFS= read -r -t $patience line <&"${session_a[0]}"; do
+        [ "$line" != 'end of answer' ] || return 0
+        answer+=$line
+    done
+    fail "session A: ${answer:-no answer}"
+}
+
+count_a()
+{
+    local count='SELECT count(*) FROM inbox.conversation;'
+
+    ask_a "$count"
+    left "$count"
+    left "    => $bold$answer$plain${1:-}"
+}
+
+# Run and show a statement: run_b STATEMENT [COMMAND [ARG]...], where the command is sql or as.
+run_b()
+{
+    local command=("${@:2}")
+
+    right "$1"
+    "${command[@]:-sql}" -o /dev/null <<<"$1"
+    right '    => committed'
+}
+
+close_sessions()
+{
+    local input=${session_a[1]} process=${session_a_PID:?}
+
+    exec {input}>&-
+    wait "$process"
+}
+
+# Who is asking, when the application's word does not count: a token says so.
+show_tokens()
+{
+    local identity ali count token said forged cause statement answer answers=()
+
+    identity=$(identity_of Ali)
+    ali=${identity#*/}
+    count=$(as "$identity" <<<'SELECT count(*) FROM inbox.conversation')
+
+    heading "Who is asking"
+    echo "    inbox_app is trusted to say for whom it asks.  inbox_web is another application, and is not:"
+    echo "    it shows a token, signed for Ali by a service whose only right is to sign people in."
+    echo
+    token=$(sql -U inbox_sign_in <<<"SELECT chat_rbac.issue_token($ali, '15 minutes')")
+    IFS='|' read -r said forged < <(sql -v token="$token" <demo/forged.sql)
+    echo "    ${bold}inbox_sign_in, for the member Sign-in$plain"
+    echo "        ${dim}SELECT chat_rbac.issue_token($ali, '15 minutes');$plain"
+    echo "        => $bold${token:0:40}…$plain"
+    echo "           which says $said"
+    expect "the token is Ali's" "${said/\"org\":1,\"sub\":\"$ali\"/}" != "$said"
+
+    echo
+    echo "    ${bold}inbox_web, on one connection$plain"
+    converse sql -U inbox_web -v token="$token" -v forged="$forged" <demo/tokens.sql
+    cause=$(grep -o '"message":"token: [^"]*"' "$dir/server.log" | tail -n 1 || true)
+    echo
+    echo "    The server's log says why the forged one is refused: $bold${cause#*:}$plain"
+    expect "inbox_web cannot claim an identity" "${answers[0]/permission denied/}" != "${answers[0]}"
+    expect "to the database the token is Ali's" "${answers[3]}" = 'Ali | chat_rbac.token'
+    expect "with the token Ali's chats are seen" "${answers[4]}" = "$count"
+    expect "a forged token is refused" "${answers[8]/chat_rbac.token is not valid/}" != "${answers[8]}"
+    expect "because of its signature" "$cause" = '"message":"token: signature does not verify"'
+    expect "a plain SET is done" "${answers[10]}" = SET
+    expect "it does not reach the next transaction" "${answers[11]}" = 0
+    expect "which is nobody's" "${answers[12]}" = '- | login inbox_web; chat_rbac.token is of an earlier transaction'
+    expect "where an identity lasts as long as the session, it reaches it" "$(sql -U inbox_app -v token="$token" \
+        <<<"SET chat_rbac.token = :'token'; SELECT count(*) FROM inbox.conversation")" = "$count"
+
+    echo
+    open_sessions "inbox_web, with Ali's token" "inbox_app, for Ada" -U inbox_web -v ON_ERROR_STOP=0 -v token="$token"
+    for statement in 'BEGIN;' "SELECT set_config('chat_rbac.token', :'token', true);"; do
+        ask_a "$statement"
+        left "$statement"
+    done
+    count_a
+    expect "Ali sees his chats" "$answer" = "$count"
+    run_b "SELECT chat_rbac.revoke_tokens($ali);" as "$(identity_of Ada)"
+    count_a
+    expect "a revoked token is refused, also in the open transaction" "${answer/chat_rbac.token is not valid/}" != "$answer"
+    close_sessions
+
+    token=$(sql -U inbox_sign_in <<<"SELECT chat_rbac.issue_token($ali)")
+    expect "who signs in again sees them again" "$(sql -U inbox_web -v token="$token" \
+        <<<"BEGIN; SET LOCAL chat_rbac.token = :'token'; SELECT count(*) FROM inbox.conversation")" = "$count"
+}
+
+# The roles that a member of acme holds now.
+grants_of()
+{
+    sql -v name="$1" <<<"SELECT string_agg(format('%s at %s', role, regexp_replace(unit, '.* / ', '')), ', ' ORDER BY grant_id)
+        FROM chat_rbac.grants WHERE org = 'acme' AND member = :'name' AND state = 'in force'"
+}
+
 # What a person of demo/why.sql is, as "name|identity|role|where|what".
 person()
 {
@@ -252,8 +377,8 @@ show_buttons()
     expect "an intern can only look" "$(grep -c "^ *$inas .*| $" <<<"$pages")" -eq 1
 }
 
-# Run the statements on standard input for a member, in one session, and show each with
-# what it answers: converse IDENTITY.  Sets $answers.
+# Run the statements on standard input in one session, and show each with what it
+# answers: converse COMMAND [ARG]..., where the command is sql or as.  Sets $answers.
 converse()
 {
     local statements statement output answer
@@ -263,13 +388,14 @@ converse()
     output=$({
         echo '\set QUIET off'
         printf '\\echo ----\n%s;\n' "${statements[@]}"
-    } | as "$1" -F ' | ' -P null=- -v ON_ERROR_STOP=0 2>&1)$'\n'
+    } | "$@" -F ' | ' -P null=- -v ON_ERROR_STOP=0 -v SHOW_CONTEXT=never 2>&1)$'\n'
     answers=()
     for statement in "${statements[@]}"; do
         output=${output#*----$'\n'}
         answer=$(sed '/^$/d; s/^psql:[^ ]* //' <<<"${output%%----*}")
         answers+=("$answer")
         sed "s/^-- /    /; t; s/^/        $dim/; s/\$/$plain/" <<<"${statement#$'\n'};"
+        [ "$answer;" != "${statement##*$'\n'};" ] || continue     # as for BEGIN
         sed "1s/^/        => $bold/; 1!s/^/           $bold/; s/\$/$plain/" <<<"${answer:-(no rows)}"
     done
 }
@@ -281,7 +407,7 @@ show_writing()
     heading "Plain UPDATE and INSERT, and each change needs its own right"
     IFS='|' read -r _ identity _ where _ <<<"$(person Ali)"
     echo "    ${bold}Ali, $where$plain"
-    converse "$identity" < <(sed "s/:chat/$queue/" demo/serve.sql)
+    converse as "$identity" < <(sed "s/:chat/$queue/" demo/serve.sql)
     expect "Ali claims a chat" "${answers[0]}" = 'UPDATE 1'
     expect "Ali replies" "${answers[1]}" = 'INSERT 0 1'
     expect "Ali sees the chat that he transfers" "${answers[2]}" = "$queue | 5 | -"$'\n''UPDATE 1'
@@ -294,7 +420,7 @@ show_writing()
     echo
     IFS='|' read -r _ identity _ where _ <<<"$(person Sam)"
     echo "    ${bold}Sam, $where$plain"
-    converse "$identity" <<END
+    converse as "$identity" <<END
 -- is refused a transfer of an own chat:
 UPDATE inbox.conversation SET team_id = 9 WHERE id = $sams;
 END
@@ -303,7 +429,7 @@ END
     echo
     IFS='|' read -r _ identity _ where _ <<<"$(person Ina)"
     echo "    ${bold}Ina, $where$plain"
-    converse "$identity" <<END
+    converse as "$identity" <<END
 -- is refused a reply in an own chat:
 INSERT INTO inbox.message (conversation_id, kind, body) VALUES ($inas, 'reply', 'Hello!');
 END
@@ -361,51 +487,6 @@ show_trail()
     expect "that event is named" "$(grep -c '| changed event$' <<<"$found")" -eq 1
 }
 
-# The two sessions of the timeline.  Session A stays open, and what it answered last
-# is in $answer; session B is a new one for each statement.
-left()
-{
-    printf '    %s\n' "$1"
-}
-
-right()
-{
-    local line
-
-    while IFS= read -r line; do
-        printf '    %-46s%s\n' '' "$line"
-    done <<<"$1"
-}
-
-ask_a()
-{
-    local line
-
-    printf '%s\n\\echo end of answer\n' "$1" >&"${session_a[1]}"
-    answer=
-    while IFS= read -r -t $patience line <&"${session_a[0]}"; do
-        [ "$line" != 'end of answer' ] || return 0
-        answer+=$line
-    done
-    fail "session A: ${answer:-no answer}"
-}
-
-count_a()
-{
-    local count='SELECT count(*) FROM inbox.conversation;'
-
-    ask_a "$count"
-    left "$count"
-    left "    => $bold$answer$plain${1:-}"
-}
-
-run_b()
-{
-    right "$1"
-    sql -o /dev/null <<<"$1"
-    right '    => committed'
-}
-
 show_revocation()
 {
     local identity before after again snapshot
@@ -413,9 +494,7 @@ show_revocation()
     identity=$(identity_of Ali)
 
     heading "A role revoked under an open transaction"
-    printf '%s    %-46s%s%s\n\n' "$bold" "Session A: inbox_app, for Ali" "Session B: a DBA" "$plain"
-
-    coproc session_a { exec "$cluster" run "$dir" psql -XqAt -v ON_ERROR_STOP=1 -U inbox_app 2>&1; }
+    open_sessions "inbox_app, for Ali" "a DBA" -U inbox_app
     ask_a "SET chat_rbac.identity = '$identity';"
     ask_a 'BEGIN ISOLATION LEVEL REPEATABLE READ;'
     left 'BEGIN ISOLATION LEVEL REPEATABLE READ;'
@@ -439,6 +518,91 @@ show_revocation()
     expect "Ali sees chats" "$before" -gt 0
     expect "Ali sees none without the role" "$after" -eq 0
     expect "Ali sees the same ones with the role again" "$again" -eq "$before"
+    close_sessions
+}
+
+# Show why a member may see a chat or not, as Ada is told: explain NAME CHAT QUESTION.
+# Sets $reasons.
+explain()
+{
+    local member query
+
+    member=$(identity_of "$1")
+    query=$(sed "s/:member/${member#*/}/; s/:chat/$2/" demo/explain.sql)
+    reasons=$(as "$(identity_of Ada)" -P format=aligned -P tuples_only=off -P footer=off <<<"$query")
+    echo
+    echo "    $bold$3$plain"
+    show_query - <<<"$query"
+    indent <<<"$reasons"
+}
+
+show_reasons()
+{
+    local reasons told seen
+
+    explain Ben "$own" "Ada asks why Ben can't see conversation $own, which is Ali's"
+    expect "the answer is no" "$(grep -c '^ denied .* Ben may not see this row' <<<"$reasons")" -eq 1
+    expect "his grant at Tier 1 lacks that it is his" "$(grep -c '^ lacking .* conversation.view@own .* relation own does not hold$' <<<"$reasons")" -eq 1
+    expect "his grant at Tier 2 is elsewhere" "$(grep -c 'granted at unit Tier 2, row is at Tier 1 ' <<<"$reasons")" -eq 3
+    explain Ina "$inas" "And why Ina can't see conversation $inas, which is hers"
+    expect "her grant has ended" "$(grep -c '^ lacking .* conversation.view@own .* grant ended 20' <<<"$reasons")" -eq 1
+
+    told=$(as "$(identity_of Ada)" <<<"SELECT m.member_id, e.verdict
+        FROM chat_rbac.member m, chat_rbac.explain_access(m.member_id, 'conversation.view', 'inbox.conversation', $own) AS e
+        WHERE e.verdict IN ('allowed', 'denied') ORDER BY m.member_id")
+    seen=$(sql <<<"SELECT format('SET chat_rbac.identity = %L; SELECT %s, CASE count(*) WHEN 1 THEN ''allowed'' ELSE ''denied'' END
+        FROM inbox.conversation WHERE id = $own;', '1/' || member_id, member_id)
+        FROM chat_rbac.member WHERE org_id = 1 ORDER BY member_id" | sql -U inbox_app)
+    expect "each member's own session is of the same opinion" "$told" = "$seen"
+    expect "some may see it, and some may not" "$(cut -d'|' -f2 <<<"$told" | sort -u | wc -l)" -eq 2
+}
+
+# What admins of the org change by the application's role, by plain SQL.
+show_administration()
+{
+    local identity where before late answer answers=()
+
+    heading "Administration"
+    echo "    Members administer their org by the same role, inbox_app.  Each change needs its own right,"
+    echo "    where it takes place, and nobody gives what they do not hold there themselves."
+    echo
+    IFS='|' read -r _ identity _ where _ <<<"$(person Ada)"
+    echo "    ${bold}Ada, $where$plain"
+    converse as "$identity" <demo/delegate.sql
+    expect "Ada makes a role" "${answers[0]}" = 'INSERT 0 1'
+    expect "Ada lets Sue give roles" "$(grants_of Sue)" = 'Supervisor at Support EMEA, Team lead at Support EMEA'
+    expect "Ada is refused what only an owner holds" "${answers[2]/permission \"\*.\*\" is needed/}" != "${answers[2]}"
+
+    echo
+    IFS='|' read -r _ identity _ where _ <<<"$(person Sue)"
+    before=$(as "$(identity_of Ben)" <<<'SELECT count(*) FROM inbox.conversation WHERE team_id = 5')
+    echo "    ${bold}Sue, $where, now Team lead there too$plain"
+    converse as "$identity" <demo/lead.sql
+    expect "Ben was not in Tier 2" "$before" -eq 0
+    expect "Ben is in Tier 2 for today" "$(grants_of Ben)" = 'Agent at Tier 1, Agent at Tier 2'
+    expect "and sees its queue" "$(as "$(identity_of Ben)" <<<'SELECT count(*) FROM inbox.conversation WHERE team_id = 5')" -eq \
+        "$(sql <<<'SELECT count(*) FROM inbox.conversation WHERE org_id = 1 AND team_id = 5 AND assignee_id IS NULL')"
+    expect "Sue is refused what a manager holds" "${answers[1]/permission \"broadcast.approve\" is needed/}" != "${answers[1]}"
+    expect "Ali is what he was" "$(grants_of Ali)" = 'Agent at Tier 1'
+    expect "Sue is refused a role for herself" "${answers[2]/nobody changes their own grants/}" != "${answers[2]}"
+    expect "Sue is what she was" "$(grants_of Sue)" = 'Supervisor at Support EMEA, Team lead at Support EMEA'
+    expect "Sue is refused another permission in a role" "${answers[3]/permission \"role.manage\" is needed/}" != "${answers[3]}"
+
+    echo
+    open_sessions "inbox_app, for Ina" "inbox_app, for Ada" -U inbox_app
+    ask_a "SET chat_rbac.identity = '$(identity_of Ina)';"
+    count_a
+    before=$answer
+    run_b "$(sed '/^--/d' demo/end.sql)" as "$(identity_of Ada)"
+    count_a
+    # On a machine that is this slow it may be over already.
+    late=$(sql <<<'SELECT upper(valid) <= clock_timestamp() FROM chat_rbac.role_grant WHERE (org_id, member_id) = (1, 16)')
+    expect "Ina sees her chats until then" "$late, $answer" != "f, 0"
+    sql -o /dev/null <<<'SELECT pg_sleep_until(upper(valid)) FROM chat_rbac.role_grant WHERE (org_id, member_id) = (1, 16)'
+    count_a "     two seconds later, without anybody's doing"
+    expect "Ina saw her chats" "$before" -gt 0
+    expect "the intern's grant has ended by itself" "$answer" -eq 0
+    close_sessions
 }
 
 demo()
@@ -456,10 +620,13 @@ END
     show_people
     show_newest
     show_outsiders
+    show_tokens
     show_buttons
     show_writing
     show_trail
     show_revocation
+    show_administration
+    show_reasons
 
     echo
     if [ $broken != 0 ]; then
