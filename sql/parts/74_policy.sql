@@ -4,7 +4,8 @@
  * All of it asks and writes as whoever calls: members need the same privileges on the
  * tables as for the plain SQL, and are held to the same rules.  A document that shows
  * less than there is would take what it does not show for missing, so that all must be
- * seen.  The settings that texts of times depend on are pinned.
+ * seen.  The settings that texts of times depend on are pinned;
+ * and queries that run for milliseconds are not compiled for seconds.
  */
 
 CREATE FUNCTION chat_rbac.policy_org(org text, members boolean) RETURNS bigint
@@ -57,6 +58,7 @@ SET search_path = pg_catalog, pg_temp
 SET IntervalStyle = 'postgres'
 SET DateStyle = 'ISO, YMD'
 SET TimeZone = 'UTC'
+SET jit = off
 AS $$
 DECLARE
 	o constant bigint := chat_rbac.policy_org(org, coalesce(members, false));
@@ -585,6 +587,7 @@ SET search_path = pg_catalog, pg_temp
 SET IntervalStyle = 'postgres'
 SET DateStyle = 'ISO, YMD'
 SET TimeZone = 'UTC'
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -606,6 +609,7 @@ SET search_path = pg_catalog, pg_temp
 SET IntervalStyle = 'postgres'
 SET DateStyle = 'ISO, YMD'
 SET TimeZone = 'UTC'
+SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -201,8 +201,8 @@ SELECT pg_temp.try(pg_temp.with(('{"units": [' || repeat('{"name": "A", "kind": 
 SELECT pg_temp.try(pg_temp.with(jsonb_build_object('org', repeat('x', 17000000))));
 BEGIN;
 SELECT count(*) FROM chat_rbac.import_policy('sep', pg_temp.with(jsonb_build_object(
-  'units', (SELECT jsonb_agg(jsonb_build_object('name', 'U' || i, 'kind', 't', 'key', i)) FROM generate_series(1, 300) AS i),
-  'roles', (SELECT jsonb_agg(jsonb_build_object('name', 'R' || i, 'permissions', '["*.*"]'::jsonb, 'inherits', CASE WHEN i > 1 THEN jsonb_build_array('R' || i / 2) ELSE '[]' END)) FROM generate_series(1, 100) AS i))));
+  'units', (SELECT jsonb_agg(jsonb_build_object('name', 'U' || i, 'kind', 't', 'key', i)) FROM generate_series(1, 1000) AS i),
+  'roles', (SELECT jsonb_agg(jsonb_build_object('name', 'R' || i, 'permissions', '["*.*"]'::jsonb, 'inherits', CASE WHEN i > 1 THEN jsonb_build_array('R' || i / 2) ELSE '[]' END)) FROM generate_series(1, 300) AS i))));
 ROLLBACK;
 -- nothing of it has come in
 SELECT chat_rbac.export_policy('acme', true) = policy AS equal FROM doc WHERE name = 'people';
