@@ -187,6 +187,10 @@ BEGIN
 			WHEN 'shift' THEN value::chat_rbac.shift::text END;
 		IF kind = 'max_duration' AND canonical::interval <= interval '0' THEN
 			RAISE EXCEPTION 'it must be more than nothing' USING ERRCODE = 'invalid_parameter_value';
+		ELSIF kind = 'valid' AND (isempty(canonical::tstzrange) OR upper_inc(canonical::tstzrange) OR
+			NOT (lower_inc(canonical::tstzrange) OR lower_inf(canonical::tstzrange)))
+		THEN
+			RAISE EXCEPTION 'it must be [from, to), or open' USING ERRCODE = 'invalid_parameter_value';
 		END IF;
 	EXCEPTION WHEN data_exception OR syntax_error OR program_limit_exceeded THEN
 		PERFORM chat_rbac.raise_error('22023', format('%s cannot have %s "%s": %s', place, kind, left(value, 100), SQLERRM), NULL, NULL);
