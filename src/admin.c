@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -37,13 +38,6 @@ static RbacQuery units_at_or_below = {
 	2, {INT8OID, INT8ARRAYOID}, NULL
 };
 
-static RbacQuery unit_and_above = {
-	"WITH RECURSIVE up(unit_id) AS (SELECT $2 UNION SELECT u.parent_id FROM up JOIN chat_rbac.unit u"
-	" ON u.org_id OPERATOR(pg_catalog.=) $1 AND u.unit_id OPERATOR(pg_catalog.=) up.unit_id"
-	" WHERE u.parent_id IS NOT NULL) SELECT up.unit_id FROM up",
-	2, {INT8OID, INT8OID}, NULL
-};
-
 /* Only whose grants are not all for good, or do not all count, is asked for how long; lasting are those that do. */
 #define DEMAND_COLUMNS(org, me, lasting) \
 	"SELECT d.permission::text, d.unit_id, d.reason, d.refusal, d.hint, d.until," \
@@ -51,7 +45,8 @@ static RbacQuery unit_and_above = {
 	"  WHEN NOT EXISTS (SELECT FROM chat_rbac.role_grant g WHERE g.org_id OPERATOR(pg_catalog.=) " org \
 	"   AND g.member_id OPERATOR(pg_catalog.=) " me \
 	"   AND (NOT pg_catalog.upper_inf(g.valid) OR g.grant_id OPERATOR(pg_catalog.<>) ALL (" lasting "))) THEN 'infinity'" \
-	"  ELSE chat_rbac.held_until(" org ", " lasting ", d.permission, d.unit_id) END"
+	"  ELSE chat_rbac.held_until(" org ", " lasting ", d.permission, d.unit_id) END," \
+	" ARRAY(SELECT chat_rbac.units_above(" org ", d.unit_id))"
 
 /* What revoking the tokens of another member asks for: as the change that it is. */
 static RbacQuery revoke_demands = {
@@ -68,6 +63,8 @@ typedef struct Demand
 	char	   *permission;		/* NULL with a refusal that is about none */
 	bool		org_wide;
 	int64		unit_id;		/* unless org_wide */
+	int			nabove;			/* the unit and those above it */
+	Datum	   *above;
 	TimestampTz until;			/* how long it must be held; DT_NOBEGIN: now */
 	TimestampTz held_until;		/* how long it is, if it is */
 	char	   *reason;			/* why it is asked for */
@@ -77,35 +74,14 @@ typedef struct Demand
 
 /* ---- what is held where ---- */
 
-/* The ids of the units in the first column of the last query, in own memory. */
-static int64 *
-unit_ids(uint64 rows, MemoryContext context)
-{
-	int64	   *ids = MemoryContextAlloc(context, sizeof(int64) * Max(rows, 1));
-
-	for (uint64 i = 0; i < rows; i++)
-		ids[i] = rbac_catalog_int64(i, 1, NULL);
-	return ids;
-}
-
 static bool
-reaches_unit(const RbacGrants *grants, const RbacScope *scope, int64 unit_id)
+reaches_unit(const RbacScope *scope, const Demand *demand)
 {
-	MemoryContext own = CurrentMemoryContext;
-	RbacCatalogScope catalog;
-	Datum		args[2] = {Int64GetDatum(grants->org), Int64GetDatum(unit_id)};
-	uint64		rows;
-	int64	   *above;
-
-	rbac_catalog_open(&catalog);
-	rows = rbac_catalog_query(&catalog, &unit_and_above, args, NULL);
-	above = unit_ids(rows, own);
-	rbac_catalog_close(&catalog);
 	for (int i = 0; i < scope->nreach; i++)
 	{
-		for (uint64 n = 0; n < rows; n++)
+		for (int n = 0; n < demand->nabove; n++)
 		{
-			if (scope->reach[i]->unit_id == above[n])
+			if (scope->reach[i]->unit_id == DatumGetInt64(demand->above[n]))
 				return true;
 		}
 	}
@@ -120,7 +96,7 @@ is_held(RbacGrants *grants, const Demand *demand)
 	const char *relation = "all";
 	int			relation_len = 3;
 	RbacPermission wanted;
-	RbacPermset set = {bytes, 0};
+	RbacPermset set;
 	const RbacScope *scope;
 
 	if (rbac_permission_parse(demand->permission, strlen(demand->permission), &wanted) != NULL)
@@ -129,14 +105,11 @@ is_held(RbacGrants *grants, const Demand *demand)
 	{
 		relation = &demand->permission[wanted.len - wanted.relation_len];
 		relation_len = wanted.relation_len;
-		wanted.len -= wanted.relation_len + 1;
-		wanted.relation_len = 0;
 	}
-	rbac_permset_pack(&wanted, 1, bytes);
-	set.size = rbac_permset_packed_size(&wanted, 1);
+	set = rbac_permset_of_one(&wanted, bytes);
 	scope = rbac_authz_scope(grants, &set, relation, relation_len, true, false, CurrentMemoryContext);
 	return scope->org_wide ||
-		(!demand->org_wide && scope->nreach > 0 && reaches_unit(grants, scope, demand->unit_id));
+		(!demand->org_wide && reaches_unit(scope, demand));
 }
 
 /*
@@ -170,7 +143,9 @@ chat_rbac_units_scope(PG_FUNCTION_ARGS)
 	args[1] = rbac_compile_array(ids, scope->nreach);
 	rbac_catalog_open(&catalog);
 	rows = rbac_catalog_query(&catalog, &units_at_or_below, args, NULL);
-	ids = unit_ids(rows, own);
+	ids = MemoryContextAlloc(own, sizeof(int64) * Max(rows, 1));
+	for (uint64 i = 0; i < rows; i++)
+		ids[i] = rbac_catalog_int64(i, 1, NULL);
 	rbac_catalog_close(&catalog);
 	return rbac_compile_array(ids, (int) rows);
 }
@@ -251,6 +226,19 @@ copy_text(uint64 row, int column, MemoryContext context)
 	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
 }
 
+/* The unit of a demand and those above it, copied. */
+static void
+take_units(uint64 row, int column, Demand *demand, MemoryContext context)
+{
+	bool		isnull;
+	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	deconstruct_array(DatumGetArrayTypePCopy(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &demand->above, NULL, &demand->nabove);
+	MemoryContextSwitchTo(old);
+}
+
 /* The place of a demand, in words. */
 static char *
 place_of(const Demand *demand)
@@ -301,6 +289,7 @@ require_all(RbacGrants *grants, RbacQuery *query, Datum *args, const char *nulls
 		demands[i].held_until = rbac_catalog_int64(i, 7, &isnull);
 		if (isnull)
 			demands[i].held_until = DT_NOBEGIN;
+		take_units(i, 8, &demands[i], own);
 	}
 	rbac_catalog_close(&catalog);
 	for (uint64 i = 0; i < rows; i++)
@@ -354,10 +343,7 @@ grants_under_lock(FmgrInfo *flinfo, const char *table)
 	RbacCheck  *check = rbac_authz_check(flinfo);
 	RbacGrants *grants = check->grants;
 
-	if (check->switched)
-		rbac_refusal_raise("identity", NULL, NULL,
-						   psprintf("the session has become somebody else within a command that changes table \"%s\"", table),
-						   NULL, "Set the identity in a command of its own.");
+	rbac_authz_refuse_switched(check, table);
 	if (grants != NULL)
 	{
 		rbac_catalog_lock_org(grants->org);

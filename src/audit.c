@@ -111,11 +111,7 @@ audit_state(FmgrInfo *flinfo, Relation rel)
 		return state;
 
 	rbac_authz_check(flinfo);
-	if (state->check.switched)
-		rbac_refusal_raise("identity", NULL, NULL,
-						   psprintf("the session has become somebody else within a command that changes table \"%s\"",
-									RelationGetRelationName(rel)),
-						   NULL, "Set the identity in a command of its own.");
+	rbac_authz_refuse_switched(&state->check, RelationGetRelationName(rel));
 	old = MemoryContextSwitchTo(state->query);
 	if (state->form == NULL)
 		state->form = rbac_protection_pin(RelationGetRelid(rel));

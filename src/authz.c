@@ -429,6 +429,16 @@ rbac_authz_argument_scope(RbacCheck *check, FunctionCallInfo fcinfo, int arg,
 	return scope;
 }
 
+/* What one command changes is one person's: refused where the session has become somebody else since it began. */
+void
+rbac_authz_refuse_switched(const RbacCheck *check, const char *table)
+{
+	if (check->switched)
+		rbac_refusal_raise("identity", NULL, NULL,
+						   psprintf("the session has become somebody else within a command that changes table \"%s\"", table),
+						   NULL, "Set the identity in a command of its own.");
+}
+
 /*
  * rbac_authz_require
  *		The asker's grants, where they carry a permission for every row of the org.
@@ -440,13 +450,12 @@ rbac_authz_require(FmgrInfo *flinfo, const char *permission, const char *deed)
 	RbacCheck  *check = rbac_authz_check(flinfo);
 	char		bytes[RBAC_PERMISSION_MAX + 1];
 	RbacPermission wanted;
-	RbacPermset set = {bytes, 0};
+	RbacPermset set;
 	const RbacScope *scope = NULL;
 
 	if (rbac_permission_parse(permission, strlen(permission), &wanted) != NULL)
 		elog(ERROR, "invalid permission \"%s\"", permission);
-	rbac_permset_pack(&wanted, 1, bytes);
-	set.size = rbac_permset_packed_size(&wanted, 1);
+	set = rbac_permset_of_one(&wanted, bytes);
 	if (check->grants != NULL)
 		scope = rbac_authz_scope(check->grants, &set, "all", 3, true, true, CurrentMemoryContext);
 	if (scope == NULL || !scope->org_wide)

@@ -57,7 +57,7 @@ chat_rbac_can(PG_FUNCTION_ARGS)
 	if (check->grants == NULL)
 		PG_RETURN_BOOL(false);
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &asked);
-	wanted = rbac_question_set(&asked, bytes);
+	wanted = rbac_permset_of_one(&asked, bytes);
 	scope = rbac_authz_scope(check->grants, &wanted,
 							 asked.relation_len > 0 ? &asked.text[asked.len - asked.relation_len] : NULL,
 							 asked.relation_len, asked.relation_len > 0, true, CurrentMemoryContext);
@@ -86,7 +86,7 @@ chat_rbac_can_row(PG_FUNCTION_ARGS)
 	rbac_question_check_key(form, nkeys);
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &asked);
 	rbac_question_check_plain(&asked);
-	wanted = rbac_question_set(&asked, bytes);
+	wanted = rbac_permset_of_one(&asked, bytes);
 	PG_RETURN_BOOL(rbac_row_find(state, form, key, &row) && rbac_row_allows(state, form, &wanted, &row));
 }
 
@@ -123,7 +123,7 @@ record_access(FunctionCallInfo fcinfo, int nkeys, const int64 *key)
 	if (!PG_ARGISNULL(3))
 	{
 		rbac_permission_view_checked(PG_GETARG_VARLENA_PP(3), &asked);
-		wanted = rbac_question_set(&asked, bytes);
+		wanted = rbac_permset_of_one(&asked, bytes);
 		name = pnstrdup(asked.text, asked.len);
 		if (!rbac_row_allows(state, form, &wanted, &row))
 			rbac_refusal_raise("access", check->grants, name,
@@ -219,7 +219,7 @@ actions_of_row(RbacRowState *state, RbacProtection *form, const RbacPermission *
 	{
 		for (int i = 0; i < nitems; i++)
 		{
-			RbacPermset wanted = rbac_question_set(&items[i], bytes);
+			RbacPermset wanted = rbac_permset_of_one(&items[i], bytes);
 
 			if (rbac_row_allows(state, form, &wanted, &row))
 				held[nheld++] = items[i];

@@ -173,7 +173,7 @@ chat_rbac_who_can(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a permission must be given")));
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(0), &search.question.asked);
-	search.question.wanted = rbac_question_set(&search.question.asked, bytes);
+	search.question.wanted = rbac_permset_of_one(&search.question.asked, bytes);
 	search.key = rbac_question_ids(PG_GETARG_ARRAYTYPE_P(2), &nkeys);
 	org = rbac_asked_org(fcinfo->flinfo, "ask about others");
 	search.told = true;

@@ -209,3 +209,23 @@ rbac_permset_pack(const RbacPermission *items, int nitems, char *dest)
 		dest = append(dest, items[i].text, items[i].len);
 	}
 }
+
+/*
+ * rbac_permset_of_one
+ *		A permission without its relation, as a set; bytes has room for
+ *		RBAC_PERMISSION_MAX + 1 of them.
+ */
+RbacPermset
+rbac_permset_of_one(const RbacPermission *permission, char *bytes)
+{
+	RbacPermission plain = *permission;
+	RbacPermset set;
+
+	if (plain.relation_len > 0)
+		plain.len -= plain.relation_len + 1;
+	plain.relation_len = 0;
+	rbac_permset_pack(&plain, 1, bytes);
+	set.data = bytes;
+	set.size = rbac_permset_packed_size(&plain, 1);
+	return set;
+}

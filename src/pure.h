@@ -52,6 +52,7 @@ typedef struct RbacPermset
 	size_t		size;
 } RbacPermset;
 
+extern RbacPermset rbac_permset_of_one(const RbacPermission *permission, char *bytes);
 extern bool rbac_permset_next(const RbacPermset *set, size_t *pos, RbacPermission *out);
 extern int	rbac_permset_count(const RbacPermset *set);
 extern int	rbac_permset_compare(const RbacPermset *a, const RbacPermset *b);

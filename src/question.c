@@ -16,22 +16,6 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 
-/* A set of just one permission without its relation; bytes has room for it. */
-RbacPermset
-rbac_question_set(const RbacPermission *permission, char *bytes)
-{
-	RbacPermission plain = *permission;
-	RbacPermset set;
-
-	if (plain.relation_len > 0)
-		plain.len -= plain.relation_len + 1;
-	plain.relation_len = 0;
-	rbac_permset_pack(&plain, 1, bytes);
-	set.data = bytes;
-	set.size = rbac_permset_packed_size(&plain, 1);
-	return set;
-}
-
 /* The form of a protected table that the caller may read; an error if it is none. */
 RbacProtection *
 rbac_question_table(RbacRowState *state, Oid relid)

@@ -26,7 +26,6 @@ extern bool rbac_link_pointer(Oid protected, const char *relation, int relation_
 
 /* ---- question.c: what is asked, from a function's arguments ---- */
 
-extern RbacPermset rbac_question_set(const RbacPermission *permission, char *bytes);
 extern RbacProtection *rbac_question_table(RbacRowState *state, Oid relid);
 extern int64 *rbac_question_ids(ArrayType *array, int *nids);
 extern void rbac_question_check_key(const RbacProtection *form, int nvalues);

@@ -429,7 +429,7 @@ put_nothing_granted(FunctionCallInfo fcinfo, const Why *why, const RbacQuestion 
 
 		if (check->grants != NULL && rbac_permission_parse("role.view", 9, &view) == NULL)
 		{
-			set = rbac_question_set(&view, bytes);
+			set = rbac_permset_of_one(&view, bytes);
 			tells_roles = rbac_authz_scope(check->grants, &set, "all", 3, true, true, CurrentMemoryContext)->org_wide;
 		}
 	}
@@ -615,7 +615,7 @@ chat_rbac_explain_access(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a member and a permission must be given")));
 	rbac_permission_view_checked(PG_GETARG_VARLENA_PP(1), &why.question.asked);
-	why.question.wanted = rbac_question_set(&why.question.asked, bytes);
+	why.question.wanted = rbac_permset_of_one(&why.question.asked, bytes);
 	rbac_asked_who(fcinfo->flinfo, PG_GETARG_INT64(0), asked);
 	InitMaterializedSRF(fcinfo, 0);
 	why.result = (ReturnSetInfo *) fcinfo->resultinfo;
