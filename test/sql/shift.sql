@@ -299,6 +299,7 @@ SELECT operation, actions, old ->> 'shift' = :'off_shift' AS was, new ->> 'shift
 
 SET client_min_messages = warning;
 DROP TABLE regress_todo;
+DELETE FROM chat_rbac.protection;
 DROP OWNED BY regress_chat_rbac_shift;
 DROP ROLE regress_chat_rbac_shift;
 TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
