@@ -33,7 +33,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_units_scope);
 static RbacQuery units_at_or_below = {
 	"WITH RECURSIVE s(unit_id) AS (SELECT r FROM pg_catalog.unnest($2) AS r"
 	" UNION SELECT u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
-	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id AND NOT u.sealed OFFSET 0) AS u)"
 	" SELECT s.unit_id FROM s",
 	2, {INT8OID, INT8ARRAYOID}, NULL
 };
@@ -46,7 +46,7 @@ static RbacQuery units_at_or_below = {
 	"   AND g.member_id OPERATOR(pg_catalog.=) " me \
 	"   AND (NOT pg_catalog.upper_inf(g.valid) OR g.grant_id OPERATOR(pg_catalog.<>) ALL (" lasting "))) THEN 'infinity'" \
 	"  ELSE chat_rbac.held_until(" org ", " lasting ", d.permission, d.unit_id) END," \
-	" ARRAY(SELECT chat_rbac.units_above(" org ", d.unit_id))"
+	" ARRAY(SELECT chat_rbac.places_above(" org ", d.unit_id))"
 
 /* What revoking the tokens of another member asks for: as the change that it is. */
 static RbacQuery revoke_demands = {
@@ -57,14 +57,22 @@ static RbacQuery revoke_demands = {
 	4, {INT8OID, INT8OID, INT8OID, INT8ARRAYOID}, NULL
 };
 
+/* What issuing a token for a member asks for, beside token.issue in the whole org. */
+static RbacQuery issue_demands = {
+	DEMAND_COLUMNS("$1", "$2", "$4")
+	" FROM chat_rbac.demands('token', NULL, pg_catalog.jsonb_build_object('org_id', $1, 'member_id', $3), $1, $2) AS d",
+	4, {INT8OID, INT8OID, INT8OID, INT8ARRAYOID}, NULL
+};
+
 /* What a change asks for: a permission held at a unit, or, if refusal is given, nothing would do. */
 typedef struct Demand
 {
 	char	   *permission;		/* NULL with a refusal that is about none */
 	bool		org_wide;
 	int64		unit_id;		/* unless org_wide */
-	int			nabove;			/* the unit and those above it */
-	Datum	   *above;
+	int			nplaces;		/* where it may be granted: there, or above; */
+	Datum	   *places;
+	bool	   *is_org;			/* or there, in the whole org */
 	TimestampTz until;			/* how long it must be held; DT_NOBEGIN: now */
 	TimestampTz held_until;		/* how long it is, if it is */
 	char	   *reason;			/* why it is asked for */
@@ -75,13 +83,15 @@ typedef struct Demand
 /* ---- what is held where ---- */
 
 static bool
-reaches_unit(const RbacScope *scope, const Demand *demand)
+reaches(const RbacScope *scope, const Demand *demand)
 {
-	for (int i = 0; i < scope->nreach; i++)
+	for (int n = 0; n < demand->nplaces; n++)
 	{
-		for (int n = 0; n < demand->nabove; n++)
+		if (demand->is_org[n] && scope->org_wide)
+			return true;
+		for (int i = 0; i < scope->nreach && !demand->is_org[n]; i++)
 		{
-			if (scope->reach[i]->unit_id == DatumGetInt64(demand->above[n]))
+			if (scope->reach[i]->unit_id == DatumGetInt64(demand->places[n]))
 				return true;
 		}
 	}
@@ -108,8 +118,7 @@ is_held(RbacGrants *grants, const Demand *demand)
 	}
 	set = rbac_permset_of_one(&wanted, bytes);
 	scope = rbac_authz_scope(grants, &set, relation, relation_len, true, false, CurrentMemoryContext);
-	return scope->org_wide ||
-		(!demand->org_wide && reaches_unit(scope, demand));
+	return reaches(scope, demand);
 }
 
 /*
@@ -226,16 +235,16 @@ copy_text(uint64 row, int column, MemoryContext context)
 	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
 }
 
-/* The unit of a demand and those above it, copied. */
+/* Where what a demand asks for may be granted, copied. */
 static void
-take_units(uint64 row, int column, Demand *demand, MemoryContext context)
+take_places(uint64 row, int column, Demand *demand, MemoryContext context)
 {
 	bool		isnull;
 	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
 	deconstruct_array(DatumGetArrayTypePCopy(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &demand->above, NULL, &demand->nabove);
+					  &demand->places, &demand->is_org, &demand->nplaces);
 	MemoryContextSwitchTo(old);
 }
 
@@ -289,7 +298,7 @@ require_all(RbacGrants *grants, RbacQuery *query, Datum *args, const char *nulls
 		demands[i].held_until = rbac_catalog_int64(i, 7, &isnull);
 		if (isnull)
 			demands[i].held_until = DT_NOBEGIN;
-		take_units(i, 8, &demands[i], own);
+		take_places(i, 8, &demands[i], own);
 	}
 	rbac_catalog_close(&catalog);
 	for (uint64 i = 0; i < rows; i++)
@@ -405,6 +414,31 @@ chat_rbac_administer_truncate(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
+/* Refuse a deed to another member for which grants do not carry what the query says that it asks for. */
+static void
+require_toward(RbacGrants *grants, RbacQuery *query, int64 member)
+{
+	Datum		args[4];
+
+	args[0] = Int64GetDatum(grants->org);
+	args[1] = Int64GetDatum(grants->member);
+	args[2] = Int64GetDatum(member);
+	args[3] = rbac_compile_array(grants->lasting, grants->nlasting);
+	require_all(grants, query, args, NULL);
+}
+
+/*
+ * rbac_admin_require_issue
+ *		Raises 42501 where a token for the member would reach into a sealed unit
+ *		in which who asks may not issue one.
+ */
+void
+rbac_admin_require_issue(RbacGrants *grants, int64 member)
+{
+	if (grants->sealed != NULL)
+		require_toward(grants, &issue_demands, member);
+}
+
 /*
  * chat_rbac.revoke_tokens(member bigint) -> timestamptz
  *		From now on no token of this member counts that was issued before.  42501
@@ -419,18 +453,14 @@ chat_rbac_revoke_tokens(PG_FUNCTION_ARGS)
 	Oid			owner = rbac_catalog_owner(rbac_catalog_relation("member"));
 	Oid			types[3] = {INT8OID, INT8OID, TIMESTAMPTZOID};
 	TimestampTz now;
-	Datum		values[4];
+	Datum		values[3];
 	Oid			save_user;
 	int			save_context;
 
 	if (check->grants == NULL || check->grants->member != member)
 	{
 		check = rbac_authz_require(fcinfo->flinfo, "member.manage", "revoke the tokens of another member");
-		values[0] = Int64GetDatum(check->grants->org);
-		values[1] = Int64GetDatum(check->grants->member);
-		values[2] = Int64GetDatum(member);
-		values[3] = rbac_compile_array(check->grants->lasting, check->grants->nlasting);
-		require_all(check->grants, &revoke_demands, values, NULL);
+		require_toward(check->grants, &revoke_demands, member);
 	}
 	PreventCommandIfReadOnly("revoke_tokens()");
 	values[0] = Int64GetDatum(check->grants->org);

@@ -661,19 +661,20 @@ rbac_asked_place(RbacAsked *asked, RbacProtection *form, const RbacRow *row, Rba
 
 /*
  * rbac_asked_carries
- *		Does this permission, where a grant has its place or, org_wide, in the
- *		whole org, answer the question with yes by itself?  grants are of that
- *		grant alone.
+ *		Does this permission, where a grant has its place or, everywhere, in the
+ *		whole org and all that is sealed there, answer the question with yes by
+ *		itself?  grants are of that grant alone.
  */
 bool
 rbac_asked_carries(RbacAsked *asked, const RbacGrants *grants, const RbacPermission *permission,
-				   bool org_wide, const RbacQuestion *question)
+				   bool everywhere, const RbacQuestion *question)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac one grant", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	char		bytes[RBAC_PERMISSION_MAX + 1];
 	RbacGrants	one = *grants;
 	RbacReach	reach = grants->reach[0];
+	RbacReach	sealed;
 	RbacCheck	check = {0};
 	bool		result;
 
@@ -683,10 +684,17 @@ rbac_asked_carries(RbacAsked *asked, const RbacGrants *grants, const RbacPermiss
 	reach.permissions.size = rbac_permset_packed_size(permission, 1);
 	reach.keys_by_kind = NULL;
 	reach.people = NULL;
-	if (org_wide)
+	if (grants->sealed != NULL)
+	{
+		sealed = *grants->sealed;
+		sealed.keys_by_kind = NULL;
+		one.sealed = &sealed;
+	}
+	if (everywhere)
 	{
 		reach.org_wide = true;
 		reach.nkeys = 0;
+		one.sealed = NULL;
 	}
 	one.nreach = 1;
 	one.reach = &reach;

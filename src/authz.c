@@ -6,7 +6,9 @@
  * Member m of org o may do an action on row x iff x is of o and a grant that
  * counts (role r, unit u) has in closure(r) a permission that covers the
  * action, whose relation is "all" or holds on x, and u is the whole org or one
- * of x's units lies at or below u.
+ * of x's units lies at or below u, with no sealed unit on the way; and each unit
+ * of x that is sealed, or below a sealed one, is reached so by a grant that has
+ * such a permission with the same relation.
  *
  * decide_scope is the only code that turns grants into a right: it says where
  * (org-wide, or at which units) the member holds a permission under one
@@ -182,6 +184,23 @@ rbac_authz_keys(RbacGrants *grants, const RbacScope *scope, const char *kind, in
 		pfree(sets);
 	}
 	return own->keys_by_kind[number];
+}
+
+/*
+ * rbac_authz_sealed
+ *		The keys of the units of one kind that are sealed, or below a sealed one;
+ *		NULL if the org has none.  A row that is at one of them is out of a
+ *		scope's reach, also an org-wide one's, unless the scope's keys have it too.
+ */
+const RbacIdSet *
+rbac_authz_sealed(RbacGrants *grants, const char *kind, int kind_len)
+{
+	int			number;
+
+	if (grants->sealed == NULL)
+		return NULL;
+	number = rbac_reach_kind(grants, kind, kind_len);
+	return number < 0 ? NULL : rbac_reach_keys(grants, grants->sealed, number);
 }
 
 /* Who holds a role at or below the units of the scope.  May throw. */

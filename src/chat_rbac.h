@@ -295,9 +295,11 @@ typedef struct RbacGrants
 	int			nroles;			/* active roles, by name */
 	char	  **roles;
 	int			nkinds;
-	char	  **kinds;			/* unit kinds that occur in reach */
+	char	  **kinds;			/* unit kinds that occur in reach and sealed */
 	int			nreach;
 	RbacReach  *reach;
+	RbacReach  *sealed;			/* keys only: the org's sealed units and what
+								 * is below them; NULL: none */
 	int			nlasting;		/* ids of grants that count whole, at all
 								 * hours */
 	int64	   *lasting;
@@ -580,6 +582,7 @@ typedef struct RbacUnitArgument
 	bool		is_int4;
 	int			kind;			/* index into RbacGrants.kinds, or -1 */
 	const RbacIdSet *keys;		/* of that kind, in the scope */
+	const RbacIdSet *sealed;	/* of that kind, in the org; NULL: none */
 } RbacUnitArgument;
 
 /*
@@ -656,6 +659,7 @@ extern const RbacScope *rbac_authz_argument_scope(RbacCheck *check, FunctionCall
 												  int arg, bool or_all);
 extern const RbacIdSet *rbac_authz_keys(RbacGrants *grants, const RbacScope *scope,
 										const char *kind, int kind_len);
+extern const RbacIdSet *rbac_authz_sealed(RbacGrants *grants, const char *kind, int kind_len);
 extern const RbacIdSet *rbac_authz_people(RbacGrants *grants, const RbacScope *scope);
 extern bool rbac_authz_reaches_person(RbacGrants *grants, const RbacScope *scope,
 									  int64 person, int nunits, const int *kinds,
@@ -686,6 +690,10 @@ rbac_authz_follow(FmgrInfo *flinfo)
 		return check;
 	return rbac_authz_renew(flinfo, true);
 }
+
+/* ---- admin.c: changes to the RBAC tables by members ---- */
+
+extern void rbac_admin_require_issue(RbacGrants *grants, int64 member);
 
 /* ---- link.c: relations that another table tells ---- */
 

@@ -49,15 +49,19 @@ typedef struct GrantRow
 	"EXISTS (SELECT FROM chat_rbac.separation s" \
 	" WHERE s.org_id OPERATOR(pg_catalog.=) m.org_id AND s.kind OPERATOR(pg_catalog.=) 'dynamic')"
 
+/* Are there units into which no grant from above reaches? */
+#define ORG_SEALS \
+	"EXISTS (SELECT FROM chat_rbac.unit u WHERE u.org_id OPERATOR(pg_catalog.=) m.org_id AND u.sealed)"
+
 static RbacQuery member_by_id = {
-	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from, " ORG_SEPARATES
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from, " ORG_SEPARATES ", " ORG_SEALS
 	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
 	" WHERE m.org_id OPERATOR(pg_catalog.=) $1 AND m.member_id OPERATOR(pg_catalog.=) $2",
 	2, {INT8OID, INT8OID}, NULL
 };
 
 static RbacQuery member_by_login = {
-	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from, " ORG_SEPARATES
+	"SELECT m.org_id, m.member_id, o.name, m.name, m.active, m.tokens_valid_from, " ORG_SEPARATES ", " ORG_SEALS
 	" FROM chat_rbac.member m JOIN chat_rbac.org o ON o.org_id OPERATOR(pg_catalog.=) m.org_id"
 	" WHERE m.login OPERATOR(pg_catalog.=) $1",
 	1, {OIDOID}, NULL
@@ -93,17 +97,27 @@ static RbacQuery roles_below = {
 	2, {INT8OID, INT8ARRAYOID}, NULL
 };
 
-/* Each unit of $2 with the units at and below it. */
+/* Each unit of $2 with the units at and below it, as far as a grant there reaches. */
 static RbacQuery units_below = {
 	"WITH RECURSIVE s(root_id, unit_id) AS ("
 	" SELECT r, r FROM pg_catalog.unnest($2) AS r"
 	" UNION SELECT s.root_id, u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
-	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id AND NOT u.sealed OFFSET 0) AS u)"
 	" SELECT s.root_id, u.key, u.kind"
 	" FROM s CROSS JOIN LATERAL (SELECT u.key, u.kind FROM chat_rbac.unit u"
 	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.unit_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u"
 	" ORDER BY s.root_id USING OPERATOR(pg_catalog.<)",
 	2, {INT8OID, INT8ARRAYOID}, NULL
+};
+
+/* The sealed units, and all that is below them. */
+static RbacQuery sealed_units = {
+	"WITH RECURSIVE s(unit_id, key, kind) AS ("
+	" SELECT u.unit_id, u.key, u.kind FROM chat_rbac.unit u WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.sealed"
+	" UNION SELECT u.unit_id, u.key, u.kind FROM s CROSS JOIN LATERAL (SELECT u.unit_id, u.key, u.kind FROM chat_rbac.unit u"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
+	" SELECT s.unit_id, s.key, s.kind FROM s",
+	1, {INT8OID}, NULL
 };
 
 /* ---- reading and compiling ---- */
@@ -199,9 +213,9 @@ is_in_shift(RbacGrants *grants, uint64 row, int column, bool *has_shift)
 	return holds;
 }
 
-/* Fill in who it is; false if no grants need be read.  separates: see ORG_SEPARATES. */
+/* Fill in who it is; false if no grants need be read.  separates, seals: see ORG_SEPARATES, ORG_SEALS. */
 static bool
-load_member(RbacGrants *grants, const RbacCatalogScope *scope, bool *separates)
+load_member(RbacGrants *grants, const RbacCatalogScope *scope, bool *separates, bool *seals)
 {
 	Datum		args[2];
 	uint64		rows;
@@ -232,6 +246,7 @@ load_member(RbacGrants *grants, const RbacCatalogScope *scope, bool *separates)
 	valid_from = rbac_catalog_int64(0, 6, &isnull);
 	grants->tokens_valid_from = isnull ? DT_NOBEGIN : valid_from;
 	*separates = rbac_catalog_bool(0, 7);
+	*seals = rbac_catalog_bool(0, 8);
 	return grants->standing == RBAC_ACTIVE;
 }
 
@@ -641,6 +656,32 @@ intern_kind(RbacGrants *grants, const char *kind)
 	return grants->nkinds++;
 }
 
+/* Take rows [first, next) of the last query, whose columns 2 and 3 are a unit's key and kind, for those of a reach. */
+static void
+take_keys(RbacGrants *grants, RbacReach *reach, uint64 first, uint64 next)
+{
+	reach->keys = MemoryContextAllocHuge(grants->context, sizeof(RbacUnitKey) * Max(next - first, 1));
+	for (uint64 i = first; i < next; i++)
+	{
+		RbacUnitKey *key = &reach->keys[reach->nkeys++];
+
+		key->key = rbac_catalog_int64(i, 2, NULL);
+		key->kind = intern_kind(grants, rbac_catalog_text(i, 3));
+	}
+}
+
+static void
+load_seals(RbacGrants *grants, const RbacCatalogScope *scope)
+{
+	Datum		org = Int64GetDatum(grants->org);
+	uint64		rows = rbac_catalog_query(scope, &sealed_units, &org, NULL);
+
+	if (rows == 0)
+		return;
+	grants->sealed = MemoryContextAllocZero(grants->context, sizeof(RbacReach));
+	take_keys(grants, grants->sealed, 0, rows);
+}
+
 static void
 load_units(RbacGrants *grants, const RbacCatalogScope *scope)
 {
@@ -669,14 +710,7 @@ load_units(RbacGrants *grants, const RbacCatalogScope *scope)
 
 		for (next = first; next < rows && rbac_catalog_int64(next, 1, NULL) == root;)
 			next++;
-		reach->keys = MemoryContextAllocHuge(grants->context, sizeof(RbacUnitKey) * (next - first));
-		for (uint64 i = first; i < next; i++)
-		{
-			RbacUnitKey *key = &reach->keys[reach->nkeys++];
-
-			key->key = rbac_catalog_int64(i, 2, NULL);
-			key->kind = intern_kind(grants, rbac_catalog_text(i, 3));
-		}
+		take_keys(grants, reach, first, next);
 	}
 }
 
@@ -691,9 +725,10 @@ rbac_compile_grants(RbacGrants *grants)
 {
 	RbacCatalogScope scope;
 	bool		separates;
+	bool		seals;
 
 	rbac_catalog_open(&scope);
-	if (load_member(grants, &scope, &separates))
+	if (load_member(grants, &scope, &separates, &seals))
 	{
 		int			nrows;
 		int			nnodes;
@@ -709,6 +744,8 @@ rbac_compile_grants(RbacGrants *grants)
 		note_lasting(grants, rows, nrows, nodes, nnodes);
 		compile_reach(grants, rows, nrows, nodes, nnodes, edges, nedges);
 		load_units(grants, &scope);
+		if (seals)
+			load_seals(grants, &scope);
 	}
 	rbac_catalog_close(&scope);
 }
@@ -721,5 +758,6 @@ rbac_compile_units(RbacGrants *grants)
 
 	rbac_catalog_open(&scope);
 	load_units(grants, &scope);
+	load_seals(grants, &scope);
 	rbac_catalog_close(&scope);
 }

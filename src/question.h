@@ -107,6 +107,6 @@ extern bool rbac_asked_place(RbacAsked *asked, RbacProtection *form, const RbacR
 extern bool rbac_asked_about(const RbacPermission *permission, const RbacPermset *wanted);
 extern Datum rbac_asked_roles(int64 org, const RbacPermset *wanted);
 extern bool rbac_asked_carries(RbacAsked *asked, const RbacGrants *grants, const RbacPermission *permission,
-							   bool org_wide, const RbacQuestion *question);
+							   bool everywhere, const RbacQuestion *question);
 
 #endif							/* CHAT_RBAC_QUESTION_H */

@@ -13,11 +13,11 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* Who holds a role at unit $2 or below it; also who is not on shift now. */
+/* Who holds a role at unit $2 or below it, as far as a grant there reaches; also who is not on shift now. */
 static RbacQuery people_below = {
 	"WITH RECURSIVE s(unit_id) AS ("
 	" SELECT $2 UNION SELECT u.unit_id FROM s CROSS JOIN LATERAL (SELECT u.unit_id FROM chat_rbac.unit u"
-	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id OFFSET 0) AS u)"
+	"  WHERE u.org_id OPERATOR(pg_catalog.=) $1 AND u.parent_id OPERATOR(pg_catalog.=) s.unit_id AND NOT u.sealed OFFSET 0) AS u)"
 	" SELECT g.member_id, pg_catalog.lower(g.valid), pg_catalog.upper(g.valid),"
 	"  g.valid OPERATOR(pg_catalog.@>) $3"
 	" FROM s CROSS JOIN LATERAL (SELECT g.member_id, g.valid FROM chat_rbac.role_grant g"

@@ -44,6 +44,7 @@ typedef struct Binding
 	bool		nowhere;
 	const RbacScope **scopes;	/* for every row; then one a relation */
 	const RbacIdSet **keys;		/* of the units, nunits to a scope */
+	const RbacIdSet **sealed;	/* of all units, nunits; NULL: none is */
 	struct Binding *next;
 } Binding;
 
@@ -206,6 +207,12 @@ make_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 	binding->nowhere = true;
 	binding->scopes = palloc(sizeof(RbacScope *) * nscopes);
 	binding->keys = palloc(sizeof(RbacIdSet *) * Max(nscopes * form->nunits, 1));
+	if (grants->sealed != NULL)
+	{
+		binding->sealed = palloc(sizeof(RbacIdSet *) * Max(form->nunits, 1));
+		for (int u = 0; u < form->nunits; u++)
+			binding->sealed[u] = rbac_authz_sealed(grants, form->units[u].kind, strlen(form->units[u].kind));
+	}
 	for (int s = 0; s < nscopes; s++)
 	{
 		const RbacRelation *relation = s > 0 ? &form->relations[s - 1] : NULL;
@@ -242,6 +249,23 @@ find_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 			return binding;
 	}
 	return make_binding(state, form, wanted);
+}
+
+/* Is one of the row's units in a sealed part of the org, into which the scope does not reach? */
+static bool
+is_sealed_off(const Binding *binding, int s, const RbacRow *row)
+{
+	const RbacProtection *form = binding->form;
+	int64		key;
+
+	for (int u = 0; binding->sealed != NULL && u < form->nunits; u++)
+	{
+		if (binding->sealed[u] != NULL && rbac_row_id(row, &form->units[u].column, &key) &&
+			rbac_idset_has(binding->sealed[u], key) &&
+			!rbac_idset_has(binding->keys[s * form->nunits + u], key))
+			return true;
+	}
+	return false;
 }
 
 /* Is the right held, in a scope, in the whole org or at one of the row's units? */
@@ -352,7 +376,7 @@ holds_by_relation(RbacRowState *state, const Binding *binding, int r, const Rbac
 	const RbacScope *scope = binding->scopes[r + 1];
 	const RbacTest *people = NULL;
 
-	if (!scope->org_wide && scope->nreach == 0)
+	if ((!scope->org_wide && scope->nreach == 0) || is_sealed_off(binding, r + 1, row))
 		return false;
 	for (int t = 0; t < relation->ntests; t++)
 	{
@@ -558,11 +582,11 @@ read_parent_set(RbacRowState *state, ParentSet *set, RbacProtection *above)
 	pfree(ids);
 }
 
-/* Is the right held, for every row, in the whole org? */
+/* Is the right held, for every row, in the whole org, of which nothing is sealed? */
 static bool
 allows_everywhere(RbacRowState *state, RbacProtection *form, const RbacPermset *wanted)
 {
-	return find_binding(state, form, wanted)->scopes[0]->org_wide;
+	return state->check->grants->sealed == NULL && find_binding(state, form, wanted)->scopes[0]->org_wide;
 }
 
 /*
@@ -637,7 +661,7 @@ rbac_row_allows(RbacRowState *state, RbacProtection *form, const RbacPermset *wa
 	binding = find_binding(state, form, wanted);
 	if (binding->nowhere)
 		return false;
-	if (reaches_units(binding, 0, row))
+	if (reaches_units(binding, 0, row) && !is_sealed_off(binding, 0, row))
 		return true;
 	for (int r = 0; r < form->nrelations; r++)
 	{

@@ -156,32 +156,6 @@ chat_rbac_members_scope(PG_FUNCTION_ARGS)
 
 /* ---- tests ---- */
 
-static inline bool
-in_org_scope(FunctionCallInfo fcinfo, int64 org)
-{
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-
-	return check->grants != NULL && check->grants->org == org &&
-		scope_of(check, fcinfo, 1, false)->org_wide;
-}
-
-/*
- * chat_rbac.in_org_scope(org bigint, permset, relation text) -> boolean
- *		Is any of the permissions granted, with the relation, in the whole org,
- *		and is that the row's org?
- */
-Datum
-chat_rbac_in_org_scope(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(in_org_scope(fcinfo, PG_GETARG_INT64(0)));
-}
-
-Datum
-chat_rbac_in_org_scope_int4(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(in_org_scope(fcinfo, PG_GETARG_INT32(0)));
-}
-
 /* Memory for what a call site knows of its unit arguments. */
 static RbacUnitArgument *
 unit_arguments(RbacCheck *check, FunctionCallInfo fcinfo, int nunits)
@@ -192,53 +166,19 @@ unit_arguments(RbacCheck *check, FunctionCallInfo fcinfo, int nunits)
 	return check->units;
 }
 
-static inline bool
-in_unit_scope(FunctionCallInfo fcinfo, int64 key)
-{
-	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
-
-	if (check->grants == NULL)
-		return false;
-	if (unlikely(!check->bound))
-	{
-		text	   *kind = PG_GETARG_TEXT_PP(3);
-		const RbacScope *scope = rbac_authz_argument_scope(check, fcinfo, 1, false);
-
-		unit_arguments(check, fcinfo, 1)->keys =
-			rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
-		check->bound = check->scope != NULL && rbac_authz_arguments_const(fcinfo->flinfo, 3, 3);
-	}
-	return rbac_idset_has(check->units->keys, key);
-}
-
-/*
- * chat_rbac.in_unit_scope(key bigint, permset, relation text, kind text) -> boolean
- *		Is any of the permissions granted, with the relation, at the unit of
- *		that kind and key, or above it?  O(1) in the number of units.
- */
-Datum
-chat_rbac_in_unit_scope(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(in_unit_scope(fcinfo, PG_GETARG_INT64(0)));
-}
-
-Datum
-chat_rbac_in_unit_scope_int4(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(in_unit_scope(fcinfo, PG_GETARG_INT32(0)));
-}
-
 /*
  * Look at the unit arguments of a call: kinds is argument arg, a text[], and
- * what follows it are the columns, one a kind.  False where permissions,
- * relation or kinds are not constants: what is wrong with them could tell of a
- * row, so there is no error and no access.
+ * what follows it are the columns, one a kind; where key_first, argument 0 comes
+ * before them.  False where permissions, relation or kinds are not constants:
+ * what is wrong with them could tell of a row, so there is no error and no
+ * access.
  */
 static bool
-bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
+bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool key_first)
 {
 	const RbacScope *scope;
-	int			nunits = PG_NARGS() - arg - 1;
+	int			before = key_first ? 1 : 0;
+	int			nunits = PG_NARGS() - arg - 1 + before;
 	RbacUnitArgument *units;
 	Datum	   *kinds;
 	bool	   *nulls;
@@ -259,7 +199,7 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 	units = unit_arguments(check, fcinfo, nunits);
 	for (int i = 0; i < nunits; i++)
 	{
-		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, arg + 1 + i);
+		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i < before ? 0 : arg + 1 + i - before);
 		text	   *kind;
 
 		if (type != INT8OID && type != INT4OID)
@@ -274,6 +214,7 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg)
 		units[i].is_int4 = type == INT4OID;
 		units[i].kind = rbac_reach_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 		units[i].keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		units[i].sealed = rbac_authz_sealed(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 	}
 	check->bound = true;
 	return true;
@@ -285,12 +226,110 @@ unit_argument(FunctionCallInfo fcinfo, int arg, bool is_int4)
 	return is_int4 ? PG_GETARG_INT32(arg) : PG_GETARG_INT64(arg);
 }
 
+/* Is it a unit in a sealed part of the org, into which the scope does not reach? */
+static inline bool
+is_sealed_off(const RbacUnitArgument *unit, int64 key)
+{
+	return unlikely(unit->sealed != NULL) && rbac_idset_has(unit->sealed, key) &&
+		!rbac_idset_has(unit->keys, key);
+}
+
+/* Is any of the units in the arguments from first on? */
+static bool
+are_sealed_off(FunctionCallInfo fcinfo, int first, const RbacUnitArgument *units)
+{
+	for (int arg = first; arg < PG_NARGS(); arg++, units++)
+	{
+		if (!PG_ARGISNULL(arg) && is_sealed_off(units, unit_argument(fcinfo, arg, units->is_int4)))
+			return true;
+	}
+	return false;
+}
+
+static inline bool
+in_org_scope(FunctionCallInfo fcinfo, int64 org)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	const int	first = 4;
+
+	if (check->grants == NULL || check->grants->org != org || PG_ARGISNULL(1) || PG_ARGISNULL(2) ||
+		!scope_of(check, fcinfo, 1, false)->org_wide)
+		return false;
+	if (likely(check->grants->sealed == NULL) || PG_NARGS() < first)
+		return true;
+	if (PG_ARGISNULL(3) || (!check->bound && !bind_units(check, fcinfo, first - 1, false)))
+		return false;
+	return !are_sealed_off(fcinfo, first, check->units);
+}
+
+/*
+ * chat_rbac.in_org_scope(org bigint, permset, relation text
+ *						  [, kinds text[], VARIADIC "any"]) -> boolean
+ *		Is any of the permissions granted, with the relation, in the whole org,
+ *		and is that the row's org?  With a row's unit columns: and is none of
+ *		them sealed off?
+ */
+Datum
+chat_rbac_in_org_scope(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) && in_org_scope(fcinfo, PG_GETARG_INT64(0)));
+}
+
+Datum
+chat_rbac_in_org_scope_int4(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) && in_org_scope(fcinfo, PG_GETARG_INT32(0)));
+}
+
+static inline bool
+in_unit_scope(FunctionCallInfo fcinfo, int64 key)
+{
+	RbacCheck  *check = rbac_authz_check(fcinfo->flinfo);
+	const int	first = 4;
+
+	if (check->grants == NULL || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
+		return false;
+	if (unlikely(!check->bound) && PG_NARGS() == first)
+	{
+		text	   *kind = PG_GETARG_TEXT_PP(3);
+		const RbacScope *scope = rbac_authz_argument_scope(check, fcinfo, 1, false);
+
+		unit_arguments(check, fcinfo, 1)->keys =
+			rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		check->bound = check->scope != NULL && rbac_authz_arguments_const(fcinfo->flinfo, 3, 3);
+	}
+	else if (unlikely(!check->bound) && !bind_units(check, fcinfo, first - 1, true))
+		return false;
+	return rbac_idset_has(check->units->keys, key) &&
+		(likely(check->grants->sealed == NULL) || !are_sealed_off(fcinfo, first, &check->units[1]));
+}
+
+/*
+ * chat_rbac.in_unit_scope(key bigint, permset, relation text, kind text) -> boolean
+ * chat_rbac.in_unit_scope(key bigint, permset, relation text, kinds text[], VARIADIC "any")
+ *		Is any of the permissions granted, with the relation, at the unit of
+ *		that kind and key, or above it?  O(1) in the number of units.  With a
+ *		row's other unit columns, whose kinds follow the key's: and is none of
+ *		them sealed off?
+ */
+Datum
+chat_rbac_in_unit_scope(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) && in_unit_scope(fcinfo, PG_GETARG_INT64(0)));
+}
+
+Datum
+chat_rbac_in_unit_scope_int4(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!PG_ARGISNULL(0) && in_unit_scope(fcinfo, PG_GETARG_INT32(0)));
+}
+
 /*
  * chat_rbac.in_scope(permset, relation text, kinds text[], VARIADIC "any") -> boolean
  *		Is any of the permissions granted, with the relation, org-wide or at or
- *		above one of the units?  The last arguments are a row's unit columns
- *		(integer or bigint, NULL for none), one a kind.  For tests beside a
- *		narrower key: the planner offers no index for it.
+ *		above one of the units, and none of them sealed off?  The last arguments
+ *		are a row's unit columns (integer or bigint, NULL for none), one a kind.
+ *		For tests beside a narrower key: the planner offers no index for it.
  */
 Datum
 chat_rbac_in_scope(PG_FUNCTION_ARGS)
@@ -299,26 +338,28 @@ chat_rbac_in_scope(PG_FUNCTION_ARGS)
 	const int	first = 3;
 	const RbacScope *scope;
 	int			nunits;
+	bool		reached;
 
 	if (check->grants == NULL || PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_BOOL(false);
 	scope = scope_of(check, fcinfo, 0, false);
-	if (scope->org_wide)
+	reached = scope->org_wide;
+	if (reached && check->grants->sealed == NULL)
 		PG_RETURN_BOOL(true);
-	if (scope->nreach == 0)
+	if (!reached && scope->nreach == 0)
 		PG_RETURN_BOOL(false);
-	if (unlikely(!check->bound) && !bind_units(check, fcinfo, first - 1))
+	if (unlikely(!check->bound) && !bind_units(check, fcinfo, first - 1, false))
 		PG_RETURN_BOOL(false);
 	nunits = PG_NARGS() - first;
-	for (int i = 0; i < nunits; i++)
+	for (int i = 0; i < nunits && !(reached && check->grants->sealed == NULL); i++)
 	{
 		const RbacUnitArgument *unit = &check->units[i];
 
-		if (!PG_ARGISNULL(first + i) &&
-			rbac_idset_has(unit->keys, unit_argument(fcinfo, first + i, unit->is_int4)))
-			PG_RETURN_BOOL(true);
+		if (!PG_ARGISNULL(first + i))
+			reached |= rbac_idset_has(unit->keys, unit_argument(fcinfo, first + i, unit->is_int4));
 	}
-	PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(reached &&
+				   (check->grants->sealed == NULL || !are_sealed_off(fcinfo, first, check->units)));
 }
 
 /*
@@ -347,12 +388,14 @@ in_member_scope(FunctionCallInfo fcinfo, int64 person)
 
 	if (PG_ARGISNULL(3))
 		return false;
-	if (unlikely(!check->bound) && !bind_units(check, fcinfo, first - 1))
+	if (unlikely(!check->bound) && !bind_units(check, fcinfo, first - 1, false))
 		return false;
 	for (int i = 0; i < PG_NARGS() - first; i++)
 	{
 		if (PG_ARGISNULL(first + i))
 			continue;
+		if (is_sealed_off(&check->units[i], unit_argument(fcinfo, first + i, check->units[i].is_int4)))
+			return false;
 		kinds[nunits] = check->units[i].kind;
 		keys[nunits++] = unit_argument(fcinfo, first + i, check->units[i].is_int4);
 	}
@@ -427,8 +470,9 @@ list_size(const ArrayType *array)
 /*
  * chat_rbac.in_event_scope(permset, relation text, kinds text[], keys bigint[]) -> boolean
  *		Is any of the permissions granted, with the relation, org-wide or at or
- *		above one of the units?  Kinds and keys, an event's units, are a row's
- *		own: false where they do not fit each other, and no error.
+ *		above one of the units, and none of them sealed off?  Kinds and keys, an
+ *		event's units, are a row's own: where they do not fit each other, an
+ *		org-wide grant alone counts, if nothing is sealed, and there is no error.
  */
 Datum
 chat_rbac_in_event_scope(PG_FUNCTION_ARGS)
@@ -440,36 +484,44 @@ chat_rbac_in_event_scope(PG_FUNCTION_ARGS)
 	const char *kind;
 	const char *key;
 	int			nunits;
-	bool		found = false;
+	bool		reached;
+	bool		sealed_off = false;
 
 	if (check->grants == NULL)
 		PG_RETURN_BOOL(false);
 	scope = scope_of(check, fcinfo, 0, false);
-	if (scope->org_wide)
+	reached = scope->org_wide;
+	if (reached && check->grants->sealed == NULL)
 		PG_RETURN_BOOL(true);
-	if (scope->nreach == 0)
+	if (!reached && scope->nreach == 0)
 		PG_RETURN_BOOL(false);
 
 	kinds = PG_GETARG_ARRAYTYPE_P(2);
 	keys = PG_GETARG_ARRAYTYPE_P(3);
 	nunits = list_size(keys);
 	if (!is_list(kinds, TEXTOID) || !is_list(keys, INT8OID) || list_size(kinds) != nunits)
+	{
 		nunits = 0;
+		sealed_off = true;
+	}
 	kind = ARR_DATA_PTR(kinds);
 	key = ARR_DATA_PTR(keys);
-	for (int i = 0; i < nunits && !found; i++)
+	for (int i = 0; i < nunits && !sealed_off && !(reached && check->grants->sealed == NULL); i++)
 	{
+		RbacUnitArgument unit;
 		int64		id;
 
 		kind = (const char *) att_align_pointer(kind, TYPALIGN_INT, -1, kind);
 		memcpy(&id, key + sizeof(int64) * i, sizeof(int64));
-		found = rbac_idset_has(rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind),
-											   VARSIZE_ANY_EXHDR(kind)), id);
+		unit.keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		unit.sealed = rbac_authz_sealed(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		reached |= rbac_idset_has(unit.keys, id);
+		sealed_off = is_sealed_off(&unit, id);
 		kind += VARSIZE_ANY(kind);
 	}
 	PG_FREE_IF_COPY(kinds, 2);
 	PG_FREE_IF_COPY(keys, 3);
-	PG_RETURN_BOOL(found);
+	PG_RETURN_BOOL(reached && !sealed_off);
 }
 
 static bool

@@ -17,6 +17,7 @@
 #include "chat_rbac.h"
 
 #include "access/stratnum.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -76,6 +77,24 @@ equal_operator(Node *key)
 	}
 }
 
+/* The first element of a constant text[], as a constant; NULL if it is something else. */
+static Node *
+first_element(Node *array)
+{
+	Const	   *whole = (Const *) array;
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	if (!IsA(whole, Const) || whole->constisnull || whole->consttype != TEXTARRAYOID)
+		return NULL;
+	deconstruct_array(DatumGetArrayTypeP(whole->constvalue), TEXTOID, -1, false, TYPALIGN_INT,
+					  &values, &nulls, &n);
+	if (n == 0 || nulls[0])
+		return NULL;
+	return (Node *) makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, values[0], false, false);
+}
+
 /*
  * The clause that a call of function with args stands for:
  *		key = ANY (array of ids)
@@ -94,8 +113,16 @@ array_clause(Oid function, List *args, bool *lossy)
 		return NULL;
 	key = (Node *) linitial(args);
 
-	if (strcmp(name, "in_unit_scope") == 0 && list_length(args) == 4)
-		array = call_of("unit_scope", list_copy_tail(args, 1));
+	if (strcmp(name, "in_unit_scope") == 0 && list_length(args) >= 4)
+	{
+		Node	   *kind = lfourth(args);
+
+		if (list_length(args) > 4)
+			kind = first_element(kind);
+		if (kind != NULL)
+			array = call_of("unit_scope", list_make3(lsecond(args), lthird(args), kind));
+		*lossy = list_length(args) > 4;
+	}
 	else if (strcmp(name, "in_link") == 0 && list_length(args) == 5)
 		array = call_of("link_scope", list_copy_tail(args, 1));
 	else if (strcmp(name, "in_member_scope") == 0)
@@ -277,13 +304,13 @@ chat_rbac_in_org_scope_support(PG_FUNCTION_ARGS)
 		Expr	   *org;
 		Oid			operator;
 
-		if (!IsA(call, FuncExpr) || list_length(call->args) != 3)
+		if (!IsA(call, FuncExpr) || list_length(call->args) < 3)
 			PG_RETURN_POINTER(NULL);
-		org = call_of("org_scope", list_copy_tail(call->args, 1));
+		org = call_of("org_scope", list_make2(lsecond(call->args), lthird(call->args)));
 		operator = equal_operator((Node *) linitial(call->args));
 		if (org == NULL || !OidIsValid(operator) || !index_takes(req, operator, (Node *) org))
 			PG_RETURN_POINTER(NULL);
-		req->lossy = false;
+		req->lossy = list_length(call->args) > 3;	/* which units are sealed, the index does not know */
 		org = make_opclause(operator, BOOLOID, false, (Expr *) linitial(call->args), org,
 							InvalidOid, InvalidOid);
 		set_opfuncid((OpExpr *) org);
@@ -293,9 +320,9 @@ chat_rbac_in_org_scope_support(PG_FUNCTION_ARGS)
 	{
 		SupportRequestSelectivity *req = (SupportRequestSelectivity *) request;
 
-		if (list_length(req->args) == 3)
+		if (list_length(req->args) >= 3)
 		{
-			req->selectivity = granted_selectivity(req->root, "org_scope", list_copy_tail(req->args, 1));
+			req->selectivity = granted_selectivity(req->root, "org_scope", list_make2(lsecond(req->args), lthird(req->args)));
 			if (req->selectivity >= 0)
 				PG_RETURN_POINTER(req);
 		}

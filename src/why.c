@@ -84,9 +84,21 @@ add_part(StringInfo text, const char *separator, const char *part)
 	appendStringInfoString(text, part);
 }
 
-/* The units that the deciding row is at, by name. */
+/* Is it a unit in a sealed part of the org, into which the grant does not reach? */
+static bool
+is_sealed_off(const RbacGrants *full, const char *kind, int64 key)
+{
+	RbacGrants *grants = unconstify(RbacGrants *, full);
+	const RbacIdSet *sealed = rbac_authz_sealed(grants, kind, strlen(kind));
+
+	return sealed != NULL && rbac_idset_has(sealed, key) &&
+		(grants->reach[0].org_wide ||
+		 !rbac_idset_has(rbac_reach_keys(grants, &grants->reach[0], rbac_reach_kind(grants, kind, strlen(kind))), key));
+}
+
+/* The units that the deciding row is at, by name, and whether a seal keeps a grant out. */
 static char *
-row_units(const Why *why)
+row_units(const Why *why, const RbacGrants *full)
 {
 	const RbacProtection *form = why->question.form;
 	MemoryContext context = CurrentMemoryContext;
@@ -112,6 +124,8 @@ row_units(const Why *why)
 
 			old = MemoryContextSwitchTo(context);
 			add_part(&text, " and ", name);
+			if (is_sealed_off(full, form->units[u].kind, key))
+				appendStringInfoString(&text, " (sealed)");
 		}
 		else
 		{
@@ -195,11 +209,13 @@ lacks_here(Why *why, const RbacAskedGrant *grant, const RbacGrants *full, const 
 	}
 	else
 	{
+		const char *place = grant->org_wide ? "in the whole org" : psprintf("at unit %s", grant->unit);
+
 		plain.len -= relation != NULL ? plain.relation_len + 1 : 0;
 		plain.relation_len = 0;
 		if (!rbac_asked_carries(&why->asked, full, &plain, false, question))
 		{
-			add_part(text, "; ", psprintf("granted at unit %s, row is at %s", grant->unit, row_units(why)));
+			add_part(text, "; ", psprintf("granted %s, row is at %s", place, row_units(why, full)));
 			n++;
 		}
 	}

@@ -15,17 +15,20 @@ CREATE TABLE chat_rbac.unit (
 	key			bigint NOT NULL,
 	parent_id	bigint,
 	name		text NOT NULL CHECK (name <> ''),
+	sealed		boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (org_id, unit_id),
 	UNIQUE (org_id, kind, key),
 	FOREIGN KEY (org_id, parent_id) REFERENCES chat_rbac.unit,
 	CONSTRAINT unit_not_its_own_parent CHECK (parent_id <> unit_id)
 );
 CREATE INDEX unit_parent_idx ON chat_rbac.unit (org_id, parent_id);
+CREATE INDEX unit_sealed_idx ON chat_rbac.unit (org_id) WHERE sealed;
 COMMENT ON TABLE chat_rbac.unit IS 'The organisation''s tree: teams, inboxes, departments, regions. A role granted at a unit counts there and in everything below.';
 COMMENT ON COLUMN chat_rbac.unit.unit_id IS 'Generated unless given; unique in the org.';
 COMMENT ON COLUMN chat_rbac.unit.kind IS 'Any word: team, inbox, department. A unit column of a protected table names its kind.';
 COMMENT ON COLUMN chat_rbac.unit.key IS 'The id that the application''s tables hold for the unit (team_id, inbox_id); unit_id if not given; unique per org and kind.';
 COMMENT ON COLUMN chat_rbac.unit.parent_id IS 'The unit above, NULL at the top. A cycle is refused.';
+COMMENT ON COLUMN chat_rbac.unit.sealed IS 'true: grants from above and of the whole org do not count in this unit nor below it; only those made at it or below do.';
 
 CREATE TABLE chat_rbac.member (
 	org_id		bigint NOT NULL REFERENCES chat_rbac.org,

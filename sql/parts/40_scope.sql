@@ -63,6 +63,18 @@ SUPPORT chat_rbac.in_org_scope_support
 AS 'MODULE_PATHNAME', 'chat_rbac_in_org_scope_int4';
 COMMENT ON FUNCTION chat_rbac.in_org_scope(integer, chat_rbac.permset, text) IS 'org = org_scope(permissions, relation). Its selectivity is that among rows of the current org.';
 
+CREATE FUNCTION chat_rbac.in_org_scope(org bigint, permissions chat_rbac.permset, relation text, kinds text[], VARIADIC units "any") RETURNS boolean
+LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
+SUPPORT chat_rbac.in_org_scope_support
+AS 'MODULE_PATHNAME', 'chat_rbac_in_org_scope';
+COMMENT ON FUNCTION chat_rbac.in_org_scope(bigint, chat_rbac.permset, text, text[], "any") IS 'org = org_scope(permissions, relation), and is none of the units sealed off? One unit column (integer or bigint, may be NULL) for each kind.';
+
+CREATE FUNCTION chat_rbac.in_org_scope(org integer, permissions chat_rbac.permset, relation text, kinds text[], VARIADIC units "any") RETURNS boolean
+LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
+SUPPORT chat_rbac.in_org_scope_support
+AS 'MODULE_PATHNAME', 'chat_rbac_in_org_scope_int4';
+COMMENT ON FUNCTION chat_rbac.in_org_scope(integer, chat_rbac.permset, text, text[], "any") IS 'org = org_scope(permissions, relation), and is none of the units sealed off? One unit column (integer or bigint, may be NULL) for each kind.';
+
 CREATE FUNCTION chat_rbac.in_unit_scope(key bigint, permissions chat_rbac.permset, relation text, kind text) RETURNS boolean
 LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 0.01
 SUPPORT chat_rbac.in_array_support
@@ -75,11 +87,23 @@ SUPPORT chat_rbac.in_array_support
 AS 'MODULE_PATHNAME', 'chat_rbac_in_unit_scope_int4';
 COMMENT ON FUNCTION chat_rbac.in_unit_scope(integer, chat_rbac.permset, text, text) IS 'key = ANY (unit_scope(permissions, relation, kind)), at a cost that does not grow with the units.';
 
+CREATE FUNCTION chat_rbac.in_unit_scope(key bigint, permissions chat_rbac.permset, relation text, kinds text[], VARIADIC units "any") RETURNS boolean
+LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
+SUPPORT chat_rbac.in_array_support
+AS 'MODULE_PATHNAME', 'chat_rbac_in_unit_scope';
+COMMENT ON FUNCTION chat_rbac.in_unit_scope(bigint, chat_rbac.permset, text, text[], "any") IS 'key = ANY (unit_scope(permissions, relation, kinds[1])), and is none of the other units sealed off? Their kinds follow that of the key.';
+
+CREATE FUNCTION chat_rbac.in_unit_scope(key integer, permissions chat_rbac.permset, relation text, kinds text[], VARIADIC units "any") RETURNS boolean
+LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
+SUPPORT chat_rbac.in_array_support
+AS 'MODULE_PATHNAME', 'chat_rbac_in_unit_scope_int4';
+COMMENT ON FUNCTION chat_rbac.in_unit_scope(integer, chat_rbac.permset, text, text[], "any") IS 'key = ANY (unit_scope(permissions, relation, kinds[1])), and is none of the other units sealed off? Their kinds follow that of the key.';
+
 CREATE FUNCTION chat_rbac.in_scope(permissions chat_rbac.permset, relation text, kinds text[], VARIADIC units "any") RETURNS boolean
 LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.01
 SUPPORT chat_rbac.in_scope_support
 AS 'MODULE_PATHNAME', 'chat_rbac_in_scope';
-COMMENT ON FUNCTION chat_rbac.in_scope(chat_rbac.permset, text, text[], "any") IS 'Is any of the permissions granted with the relation org-wide, or at or above one of the units? One unit column (integer or bigint, may be NULL) for each kind.';
+COMMENT ON FUNCTION chat_rbac.in_scope(chat_rbac.permset, text, text[], "any") IS 'Is any of the permissions granted with the relation org-wide, or at or above one of the units, and none of them sealed off? One unit column (integer or bigint, may be NULL) for each kind.';
 
 CREATE FUNCTION chat_rbac.in_member_scope(person bigint, permissions chat_rbac.permset, relation text) RETURNS boolean
 LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 0.01

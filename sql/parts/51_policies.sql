@@ -1,5 +1,26 @@
 /* ---- protecting a table: policies, and the calls ---- */
 
+CREATE FUNCTION chat_rbac.policy_org_arm(spec jsonb, what text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT format('chat_rbac.in_org_scope(%I, %s%s)', spec ->> 'org', what,
+		(SELECT format(', %L::text[], %s', array_agg(u.key), string_agg(quote_ident(u.value), ', '))
+		 FROM jsonb_each_text(spec -> 'units') AS u HAVING count(*) > 0));
+END;
+COMMENT ON FUNCTION chat_rbac.policy_org_arm(jsonb, text) IS 'Internal to protect(): the arm of the whole org, for permissions and a relation as SQL text. A row that is at units is not in it where these are sealed off.';
+
+CREATE FUNCTION chat_rbac.policy_unit_arms(spec jsonb, what text) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT format('chat_rbac.in_unit_scope(%I, %s, %s)', u.value, what, coalesce(
+		(SELECT format('%L::text[], %s', u.key || array_agg(o.key), string_agg(quote_ident(o.value), ', '))
+		 FROM jsonb_each_text(spec -> 'units') AS o WHERE o.key <> u.key HAVING count(*) > 0), quote_literal(u.key)))
+	FROM jsonb_each_text(spec -> 'units') AS u;
+END;
+COMMENT ON FUNCTION chat_rbac.policy_unit_arms(jsonb, text) IS 'Internal to protect(): one arm a unit column, for permissions and a relation as SQL text. The row''s other units may be sealed off.';
+
 CREATE FUNCTION chat_rbac.policy_relation_arm(relation regclass, spec jsonb, permissions chat_rbac.permset, relname text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -9,7 +30,7 @@ DECLARE
 	what text := format('%L::chat_rbac.permset, %L', permissions, relname);
 	kinds text := format('%L::text[]', ARRAY(SELECT jsonb_object_keys(spec -> 'units')));
 	columns text := (SELECT string_agg(quote_ident(u.value), ', ') FROM jsonb_each_text(spec -> 'units') AS u);
-	org_wide text := format('chat_rbac.in_org_scope(%I, %s)', spec ->> 'org', what);
+	org_wide text := chat_rbac.policy_org_arm(spec, what);
 	in_scope text := format('chat_rbac.in_scope(%s, %s, %s)', what, kinds, columns);
 	or_all text := (columns IS NULL)::text;	-- without unit columns, permissions for every row come by the relation too
 	tests text[] := '{}';
@@ -46,9 +67,8 @@ BEGIN
 	ELSIF personal THEN
 		RETURN '(' || array_to_string(tests || CASE WHEN columns IS NOT NULL THEN in_scope END, ' AND ') || ')';
 	ELSE
-		RETURN '(' || array_to_string(tests || format('(%s)', org_wide || coalesce(' OR ' ||
-			(SELECT string_agg(format('chat_rbac.in_unit_scope(%I, %s, %L)', u.value, what, u.key), ' OR ')
-			 FROM jsonb_each_text(spec -> 'units') AS u), '')), ' AND ') || ')';
+		RETURN '(' || array_to_string(tests || format('(%s)', concat_ws(' OR ', org_wide,
+			(SELECT string_agg(arm, ' OR ') FROM chat_rbac.policy_unit_arms(spec, what) AS arm))), ' AND ') || ')';
 	END IF;
 END
 $$;
@@ -66,13 +86,12 @@ BEGIN
 			relation, permissions, coalesce(quote_ident(spec ->> 'org'), 'NULL'), spec #>> '{parent,column}');
 	END IF;
 	RETURN (SELECT string_agg(arm, E'\n OR ') FROM (
-		SELECT format('chat_rbac.in_org_scope(%I, %s)', spec ->> 'org', what) AS arm
+		SELECT chat_rbac.policy_org_arm(spec, what) AS arm
 		UNION ALL
 		SELECT chat_rbac.policy_relation_arm(relation, spec, permissions, r)
 		FROM jsonb_object_keys(spec -> 'relations') AS r
 		UNION ALL
-		SELECT format('chat_rbac.in_unit_scope(%I, %s, %L)', u.value, what, u.key)
-		FROM jsonb_each_text(spec -> 'units') AS u) AS arms);
+		SELECT chat_rbac.policy_unit_arms(spec, what)) AS arms);
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.policy_condition(regclass, jsonb, chat_rbac.permset) IS 'Internal to protect(): the condition under which who asks has one of the permissions on a row: one arm for the org, one a unit column, one a relation. For a child, that there is such a parent row; with NULL any visible one.';

@@ -48,18 +48,31 @@ END;
 REVOKE ALL ON FUNCTION chat_rbac.permissions_within(bigint, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.permissions_within(bigint, bigint[]) IS 'Internal: the permissions of these roles and of all that they inherit.';
 
-CREATE FUNCTION chat_rbac.units_above(org bigint, unit bigint) RETURNS SETOF bigint
+CREATE FUNCTION chat_rbac.places_above(org bigint, unit bigint) RETURNS SETOF bigint
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	WITH RECURSIVE up (unit_id) AS (
-		SELECT unit WHERE unit IS NOT NULL
+		SELECT unit
 		UNION
-		SELECT u.parent_id FROM up JOIN chat_rbac.unit u ON u.org_id = org AND u.unit_id = up.unit_id WHERE u.parent_id IS NOT NULL)
+		SELECT u.parent_id FROM up JOIN chat_rbac.unit u ON u.org_id = org AND u.unit_id = up.unit_id WHERE NOT u.sealed)
 	SELECT unit_id FROM up;
 END;
-REVOKE ALL ON FUNCTION chat_rbac.units_above(bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.units_above(bigint, bigint) IS 'Internal: a unit and those above it.';
+REVOKE ALL ON FUNCTION chat_rbac.places_above(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.places_above(bigint, bigint) IS 'Internal: where grants count at a unit: there, above, and (NULL) in the whole org; up to the first that is sealed.';
+
+CREATE FUNCTION chat_rbac.sealed_units(org bigint) RETURNS SETOF bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	WITH RECURSIVE down (unit_id) AS (
+		SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = org AND u.sealed
+		UNION
+		SELECT u.unit_id FROM down JOIN chat_rbac.unit u ON u.org_id = org AND u.parent_id = down.unit_id)
+	SELECT unit_id FROM down;
+END;
+REVOKE ALL ON FUNCTION chat_rbac.sealed_units(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.sealed_units(bigint) IS 'Internal: the sealed units of an org, and all below them.';
 
 CREATE FUNCTION chat_rbac.live_grants(org bigint) RETURNS SETOF chat_rbac.role_grant
 LANGUAGE sql STABLE
@@ -77,7 +90,7 @@ BEGIN ATOMIC
 	SELECT max(coalesce(upper(g.valid), 'infinity'))
 	FROM chat_rbac.role_grant g
 	WHERE g.org_id = org AND g.grant_id = ANY (lasting)
-		AND (g.unit_id IS NULL OR g.unit_id IN (SELECT chat_rbac.units_above(org, place)))
+		AND EXISTS (SELECT FROM chat_rbac.places_above(org, place) AS a WHERE a IS NOT DISTINCT FROM g.unit_id)
 		AND EXISTS (SELECT FROM chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p WHERE p OPERATOR(chat_rbac.@>) asked);
 END;
 REVOKE ALL ON FUNCTION chat_rbac.held_until(bigint, bigint[], chat_rbac.permission, bigint) FROM PUBLIC;
@@ -94,6 +107,7 @@ DECLARE
 	changed constant text[] := ARRAY(SELECT k FROM jsonb_object_keys(coalesce(becomes, was)) AS k WHERE was -> k IS DISTINCT FROM becomes -> k);
 	mine constant bigint[] := ARRAY(SELECT chat_rbac.roles_within(org, ARRAY(SELECT g.role_id FROM chat_rbac.live_grants(org) AS g WHERE g.member_id = me)));
 	what text;
+	opens constant boolean := tab = 'unit' AND (deed = 'delete' OR deed = 'change' AND changed && '{kind,key}');	-- rows that hold its key are the whole org's then
 BEGIN
 	/* ids say what a row is about: another one is another row */
 	IF tab = 'known_permission' THEN
@@ -135,6 +149,14 @@ BEGIN
 		SELECT format('separation "%s" binds you', s.name) INTO refusal FROM chat_rbac.separation s
 		WHERE s.org_id = org AND s.separation_id = (was ->> 'separation_id')::bigint;
 		hint := 'Nobody loosens a separation of a role that they hold, also by inheritance.';
+	ELSIF tab = 'unit' AND (becomes ->> 'sealed')::boolean AND (was ->> 'sealed')::boolean IS NOT TRUE AND NOT EXISTS (
+		SELECT FROM chat_rbac.live_grants(org) AS g JOIN chat_rbac.member m ON m.org_id = org AND m.member_id = g.member_id AND m.active
+		WHERE g.unit_id = (was ->> 'unit_id')::bigint AND g.valid @> statement_timestamp() AND upper_inf(g.valid)
+			AND EXISTS (SELECT FROM chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p WHERE p OPERATOR(chat_rbac.@>) 'unit.manage')
+			AND EXISTS (SELECT FROM chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p WHERE p OPERATOR(chat_rbac.@>) 'role.assign'))
+	THEN
+		refusal := format('nobody could administer unit "%s" if it were sealed', becomes ->> 'name');
+		hint := 'First grant somebody a role with unit.manage and role.assign at that unit, for good: grants from above end at the seal.';
 	ELSIF tab = 'role_grant' AND ((was ->> 'member_id')::bigint = me OR (becomes ->> 'member_id')::bigint = me) THEN
 		refusal := 'nobody changes their own grants';
 	END IF;
@@ -147,6 +169,7 @@ BEGIN
 	what := CASE tab
 		WHEN 'role_inherit' THEN 'change what a role inherits'
 		WHEN 'role_grant' THEN CASE deed WHEN 'create' THEN 'grant a role' WHEN 'delete' THEN 'revoke a role' ELSE 'change a grant' END
+		WHEN 'token' THEN 'issue a token to who holds a role there'
 		ELSE deed || CASE tab WHEN 'org' THEN ' the ' ELSE ' a ' END || replace(tab, '_', ' ') END;
 	RETURN QUERY
 	SELECT DISTINCT d.permission::chat_rbac.permission, d.unit_id, NULL::timestamptz, what, NULL::text, NULL::text
@@ -156,7 +179,7 @@ BEGIN
 		/* what is above gets or loses it */
 		UNION ALL SELECT 'unit.manage', (s.side ->> 'parent_id')::bigint
 			FROM unnest(ARRAY[was, becomes]) AS s (side)
-			WHERE tab = 'unit' AND s.side IS NOT NULL AND (deed <> 'change' OR 'parent_id' = ANY (changed))
+			WHERE tab = 'unit' AND s.side IS NOT NULL AND (deed <> 'change' OR changed && '{parent_id,sealed}')
 		UNION ALL SELECT 'member.invite', NULL WHERE tab = 'member' AND deed = 'create'
 		/* of a member: wherever they hold a role, and where they hold none, or come back, in the whole org */
 		UNION ALL SELECT 'member.manage', g.unit_id
@@ -166,6 +189,8 @@ BEGIN
 		/* whom a subject names can be that member */
 		UNION ALL SELECT 'token.issue', NULL WHERE tab = 'member' AND deed = 'change' AND 'subject' = ANY (changed)
 		UNION ALL SELECT 'role.manage', NULL WHERE tab IN ('role', 'role_inherit', 'separation', 'separation_role')
+		UNION ALL SELECT 'token.issue', g.unit_id FROM chat_rbac.live_grants(org) AS g
+			WHERE tab = 'token' AND g.member_id = (becomes ->> 'member_id')::bigint AND g.unit_id IN (SELECT chat_rbac.sealed_units(org))
 		UNION ALL SELECT 'token.manage', NULL WHERE tab = 'signing_key'
 		UNION ALL SELECT 'role.assign', (s.side ->> 'unit_id')::bigint
 			FROM unnest(ARRAY[was, becomes]) AS s (side) WHERE tab = 'role_grant' AND s.side IS NOT NULL
@@ -175,12 +200,17 @@ BEGIN
 	/* and what it would give or take, which one must hold there, and for as long */
 	CASE tab
 		WHEN 'unit' THEN
-			IF deed = 'change' AND 'parent_id' = ANY (changed) THEN
+			IF opens OR deed = 'change' AND changed && '{parent_id,sealed}' THEN
 				RETURN QUERY SELECT p, (was ->> 'unit_id')::bigint, max(coalesce(upper(g.valid), 'infinity')),
-					format('move unit "%s" to where others hold it', was ->> 'name'), NULL::text, NULL::text
+					format(CASE WHEN opens OR NOT 'parent_id' = ANY (changed) THEN 'open unit "%s" to others who hold it'
+						ELSE 'move unit "%s" to where others hold it' END, was ->> 'name'), NULL::text, NULL::text
 				FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
-				WHERE g.unit_id IN (SELECT chat_rbac.units_above(org, (becomes ->> 'parent_id')::bigint)
-									EXCEPT SELECT chat_rbac.units_above(org, (was ->> 'unit_id')::bigint))
+				WHERE EXISTS (
+					SELECT FROM (
+						SELECT NULL::bigint WHERE opens
+						UNION SELECT chat_rbac.places_above(org, (becomes ->> 'parent_id')::bigint) WHERE NOT opens AND NOT (becomes ->> 'sealed')::boolean
+						EXCEPT SELECT chat_rbac.places_above(org, (was ->> 'unit_id')::bigint)) AS gains (unit_id)
+					WHERE gains.unit_id IS NOT DISTINCT FROM g.unit_id)
 				GROUP BY p ORDER BY 1;
 			END IF;
 			/* rows that hold its key were nowhere in the tree, and only the whole org's */
@@ -188,7 +218,7 @@ BEGIN
 				RETURN QUERY SELECT p, NULL::bigint, max(coalesce(upper(g.valid), 'infinity')),
 					format('give unit "%s" a key where others hold it', becomes ->> 'name'), NULL::text, NULL::text
 				FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
-				WHERE g.unit_id IN (SELECT chat_rbac.units_above(org, coalesce(was ->> 'unit_id', becomes ->> 'parent_id')::bigint))
+				WHERE g.unit_id IN (SELECT chat_rbac.places_above(org, coalesce(was ->> 'unit_id', becomes ->> 'parent_id')::bigint))
 				GROUP BY p ORDER BY 1;
 			END IF;
 		WHEN 'member' THEN
@@ -203,12 +233,25 @@ BEGIN
 			FROM (SELECT chat_rbac.permissions_within(org, ARRAY[(was ->> 'role_id')::bigint])
 				UNION ALL SELECT chat_rbac.unnest((becomes ->> 'permissions')::chat_rbac.permset)) AS s (p)
 			ORDER BY 1;
+			/* and what is new, where it is granted out of the whole org's reach */
+			RETURN QUERY SELECT DISTINCT p, g.unit_id, 'infinity'::timestamptz,
+				format('give it to role "%s", which is granted at a sealed unit', becomes ->> 'name'), NULL::text, NULL::text
+			FROM chat_rbac.unnest((becomes ->> 'permissions')::chat_rbac.permset) AS p, chat_rbac.live_grants(org) AS g
+			WHERE deed = 'change' AND NOT (was ->> 'permissions')::chat_rbac.permset OPERATOR(chat_rbac.@>) p
+				AND g.unit_id IN (SELECT chat_rbac.sealed_units(org))
+				AND (was ->> 'role_id')::bigint IN (SELECT chat_rbac.roles_within(org, ARRAY[g.role_id]))
+			ORDER BY 1, 2;
 		WHEN 'role_inherit' THEN
 			RETURN QUERY SELECT DISTINCT p, NULL::bigint, 'infinity'::timestamptz, 'change which role inherits it', NULL::text, NULL::text
 			FROM unnest(ARRAY[was, becomes]) AS s (side)
 			CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[(s.side ->> 'junior_id')::bigint, (s.side ->> 'senior_id')::bigint]) AS p
 			WHERE s.side IS NOT NULL
 			ORDER BY 1;
+			RETURN QUERY SELECT DISTINCT p, g.unit_id, 'infinity'::timestamptz, 'have it inherited by a role that is granted at a sealed unit', NULL::text, NULL::text
+			FROM chat_rbac.permissions_within(org, ARRAY[(becomes ->> 'junior_id')::bigint]) AS p, chat_rbac.live_grants(org) AS g
+			WHERE becomes IS NOT NULL AND g.unit_id IN (SELECT chat_rbac.sealed_units(org))
+				AND (becomes ->> 'senior_id')::bigint IN (SELECT chat_rbac.roles_within(org, ARRAY[g.role_id]))
+			ORDER BY 1, 2;
 		WHEN 'role_grant' THEN
 			RETURN QUERY SELECT p, (s.side ->> 'unit_id')::bigint, coalesce(upper((s.side ->> 'valid')::tstzrange), 'infinity'),
 				format('%s role "%s", which has it', CASE WHEN s.n = 1 THEN 'revoke' ELSE 'grant' END,
@@ -223,10 +266,10 @@ BEGIN
 			FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
 			CROSS JOIN (SELECT h.unit_id FROM (SELECT (becomes ->> 'member_id')::bigint) AS m (id)
 						LEFT JOIN chat_rbac.live_grants(org) AS h ON h.member_id = m.id) AS place
-			WHERE becomes IS NOT NULL AND g.unit_id IN (SELECT chat_rbac.units_above(org, (becomes ->> 'unit_id')::bigint))
+			WHERE becomes IS NOT NULL AND g.unit_id IN (SELECT chat_rbac.places_above(org, (becomes ->> 'unit_id')::bigint))
 				AND NOT EXISTS (SELECT FROM chat_rbac.live_grants(org) AS h
 					WHERE h.member_id = (becomes ->> 'member_id')::bigint
-						AND h.valid @> (becomes ->> 'valid')::tstzrange AND g.unit_id IN (SELECT chat_rbac.units_above(org, h.unit_id)))
+						AND h.valid @> (becomes ->> 'valid')::tstzrange AND g.unit_id IN (SELECT chat_rbac.places_above(org, h.unit_id)))
 			GROUP BY p, place.unit_id ORDER BY 1;
 			/* of roles that may not be active together none is, so this may take away what the member has */
 			RETURN QUERY SELECT p, h.unit_id, max(coalesce(upper(h.valid), 'infinity')), 'let a separation leave it inactive', NULL::text, NULL::text
@@ -246,8 +289,9 @@ BEGIN
 			WHERE s.side IS NOT NULL
 			ORDER BY 1;
 		WHEN 'signing_key' THEN
-			RETURN QUERY SELECT '*.*'::chat_rbac.permission, NULL::bigint, 'infinity'::timestamptz,
-				'keep a signing key, with which one can be anybody'::text, NULL::text, NULL::text;
+			RETURN QUERY SELECT '*.*'::chat_rbac.permission, s.unit_id, 'infinity'::timestamptz,
+				'keep a signing key, with which one can be anybody'::text, NULL::text, NULL::text
+			FROM (SELECT NULL UNION ALL SELECT chat_rbac.sealed_units(org)) AS s (unit_id) ORDER BY s.unit_id NULLS FIRST;
 		ELSE
 			NULL;
 	END CASE;
@@ -299,4 +343,6 @@ CREATE POLICY see ON chat_rbac.separation_role USING (
 	(SELECT chat_rbac.can('role.view'))) WITH CHECK (true);
 /* who reads a secret can be anybody */
 CREATE POLICY see ON chat_rbac.signing_key USING (
-	chat_rbac.in_org_scope(org_id, '{*.*}', 'all')) WITH CHECK (true);
+	chat_rbac.in_org_scope(org_id, '{*.*}', 'all')
+	AND NOT EXISTS (SELECT FROM chat_rbac.unit u WHERE u.org_id = signing_key.org_id AND u.sealed
+		AND u.unit_id <> ALL ((SELECT chat_rbac.units_scope('{*.*}'))::bigint[]))) WITH CHECK (true);

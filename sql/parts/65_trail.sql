@@ -5,7 +5,7 @@ CREATE FUNCTION chat_rbac.in_event_scope(permissions chat_rbac.permset, relation
 LANGUAGE C STABLE STRICT LEAKPROOF PARALLEL SAFE COST 0.01
 SUPPORT chat_rbac.in_scope_support
 AS 'MODULE_PATHNAME', 'chat_rbac_in_event_scope';
-COMMENT ON FUNCTION chat_rbac.in_event_scope(chat_rbac.permset, text, text[], bigint[]) IS 'Is any of the permissions granted with the relation org-wide, or at or above one of an event''s units? false where kinds and keys do not fit each other.';
+COMMENT ON FUNCTION chat_rbac.in_event_scope(chat_rbac.permset, text, text[], bigint[]) IS 'Is any of the permissions granted with the relation org-wide, or at or above one of an event''s units, and none of them sealed off? Where kinds and keys do not fit each other, only an org-wide grant counts, if nothing is sealed.';
 
 /*
  * Only for SELECT: for all other commands there is no policy, and so no row.
@@ -15,7 +15,8 @@ COMMENT ON FUNCTION chat_rbac.in_event_scope(chat_rbac.permset, text, text[], bi
 CREATE POLICY chat_rbac_org ON chat_rbac.audit_event AS RESTRICTIVE
 	USING (org_id = chat_rbac.current_org());
 CREATE POLICY chat_rbac_select ON chat_rbac.audit_event FOR SELECT
-	USING (chat_rbac.in_org_scope(org_id, '{audit.view}'::chat_rbac.permset, 'all')
+	USING ((chat_rbac.in_org_scope(org_id, '{audit.view}'::chat_rbac.permset, 'all')
+			AND chat_rbac.in_event_scope('{audit.view}'::chat_rbac.permset, 'all', unit_kinds, unit_keys))
 		OR chat_rbac.in_event_scope('{audit.view}'::chat_rbac.permset, 'all', unit_kinds, unit_keys)
 		OR (actor_id = chat_rbac.member_scope('{audit.view}'::chat_rbac.permset, 'own', false) AND actor_org_id = org_id
 			AND chat_rbac.in_event_scope('{audit.view}'::chat_rbac.permset, 'own', unit_kinds, unit_keys))

@@ -296,7 +296,7 @@ BEGIN ATOMIC
 	up (unit_id) AS (
 		SELECT k.asked_unit FROM k
 		UNION
-		SELECT u.parent_id FROM up JOIN k ON true JOIN chat_rbac.unit u ON u.org_id = k.org_id AND u.unit_id = up.unit_id)
+		SELECT u.parent_id FROM up JOIN k ON true JOIN chat_rbac.unit u ON u.org_id = k.org_id AND u.unit_id = up.unit_id WHERE NOT u.sealed)
 	SELECT m.member_id, m.name, c.p, g.unit_id, chat_rbac.place(k.org_id, g.unit_id),
 		string_agg(DISTINCT CASE WHEN s.role_id = c.role_id THEN c.name ELSE s.name || ' > ' || c.name END, ', ')
 	FROM k CROSS JOIN carry c
@@ -304,7 +304,7 @@ BEGIN ATOMIC
 	JOIN chat_rbac.role s ON s.org_id = k.org_id AND s.role_id = a.role_id
 	CROSS JOIN LATERAL chat_rbac.grants_at(k.org_id, members_with_permission.at) AS g
 	JOIN chat_rbac.member m ON m.org_id = k.org_id AND m.member_id = g.member_id AND m.active
-	WHERE g.role_id = s.role_id AND (k.asked_unit IS NULL OR g.unit_id IS NULL OR g.unit_id IN (SELECT up.unit_id FROM up))
+	WHERE g.role_id = s.role_id AND (k.asked_unit IS NULL OR EXISTS (SELECT FROM up WHERE up.unit_id IS NOT DISTINCT FROM g.unit_id))
 	GROUP BY k.org_id, m.member_id, m.name, c.p, g.unit_id
 	ORDER BY m.name, m.member_id, c.p, 5;
 END;
@@ -320,15 +320,15 @@ BEGIN ATOMIC
 	up (unit_id) AS (
 		SELECT k.asked_unit FROM k
 		UNION
-		SELECT u.parent_id FROM up JOIN k ON true JOIN chat_rbac.unit u ON u.org_id = k.org_id AND u.unit_id = up.unit_id)
+		SELECT u.parent_id FROM up JOIN k ON true JOIN chat_rbac.unit u ON u.org_id = k.org_id AND u.unit_id = up.unit_id WHERE NOT u.sealed)
 	SELECT m.member_id, m.name, m.active, r.name, g.unit_id, chat_rbac.place(k.org_id, g.unit_id), g.valid
 	FROM k CROSS JOIN LATERAL chat_rbac.grants_at(k.org_id, members_at_unit.at) AS g
 	JOIN chat_rbac.member m ON m.org_id = k.org_id AND m.member_id = g.member_id
 	JOIN chat_rbac.role r ON r.org_id = k.org_id AND r.role_id = g.role_id
-	WHERE g.unit_id IS NULL OR g.unit_id IN (SELECT up.unit_id FROM up)
+	WHERE EXISTS (SELECT FROM up WHERE up.unit_id IS NOT DISTINCT FROM g.unit_id)
 	ORDER BY m.name, m.member_id, r.name, 6, g.grant_id;
 END;
-COMMENT ON FUNCTION chat_rbac.members_at_unit(text, text, timestamptz) IS 'Who holds a role that counts at a unit: granted there (assigned), above it, or in the whole org.';
+COMMENT ON FUNCTION chat_rbac.members_at_unit(text, text, timestamptz) IS 'Who holds a role that counts at a unit: granted there (assigned), above it, or in the whole org; of a sealed unit, there.';
 
 /* ---- separation of duty ---- */
 

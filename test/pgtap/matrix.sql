@@ -15,7 +15,7 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL max_parallel_workers_per_gather = 0;
-SELECT plan(30);
+SELECT plan(35);
 
 \ir fixture/inbox.sql
 
@@ -35,6 +35,8 @@ $$;
 -- their kinds; who holds a role there now
 CREATE TABLE model.closure (org_id bigint, role_id bigint, has bigint, PRIMARY KEY (org_id, role_id, has));
 CREATE TABLE model.reach (org_id bigint, unit_id bigint, teams bigint[], inboxes bigint[], people bigint[], PRIMARY KEY (org_id, unit_id));
+-- Units into which no grant from above reaches, and all below them
+CREATE TABLE model.sealed (org_id bigint, kind text, key bigint);
 CREATE FUNCTION model.recompute() RETURNS void LANGUAGE sql AS $$
     DELETE FROM model.closure;
     INSERT INTO model.closure
@@ -48,11 +50,18 @@ CREATE FUNCTION model.recompute() RETURNS void LANGUAGE sql AS $$
     WITH RECURSIVE b (org_id, top, unit_id, kind, key) AS (
         SELECT org_id, unit_id, unit_id, kind, key FROM chat_rbac.unit
         UNION
-        SELECT b.org_id, b.top, u.unit_id, u.kind, u.key FROM b JOIN chat_rbac.unit u ON u.org_id = b.org_id AND u.parent_id = b.unit_id)
+        SELECT b.org_id, b.top, u.unit_id, u.kind, u.key FROM b JOIN chat_rbac.unit u ON u.org_id = b.org_id AND u.parent_id = b.unit_id WHERE NOT u.sealed)
     SELECT org_id, top, array_agg(key) FILTER (WHERE kind = 'team'), array_agg(key) FILTER (WHERE kind = 'inbox'),
            (SELECT array_agg(DISTINCT g.member_id) FROM chat_rbac.role_grant g
              WHERE g.org_id = b.org_id AND g.unit_id = ANY (array_agg(b.unit_id)) AND g.valid @> statement_timestamp())
       FROM b GROUP BY org_id, top;
+    DELETE FROM model.sealed;
+    INSERT INTO model.sealed
+    WITH RECURSIVE b (org_id, unit_id, kind, key, sealed) AS (
+        SELECT org_id, unit_id, kind, key, sealed FROM chat_rbac.unit WHERE parent_id IS NULL
+        UNION
+        SELECT b.org_id, u.unit_id, u.kind, u.key, b.sealed OR u.sealed FROM b JOIN chat_rbac.unit u ON u.org_id = b.org_id AND u.parent_id = b.unit_id)
+    SELECT org_id, kind, key FROM b WHERE sealed;
 $$;
 
 CREATE TABLE model.every_row (rid bigint PRIMARY KEY, tab text);
@@ -84,6 +93,12 @@ CREATE FUNCTION model.load(o bigint, m bigint, active_roles text[]) RETURNS void
       LEFT JOIN model.reach ON reach.org_id = o AND reach.unit_id = r.unit_id;
 $$;
 
+-- Is a unit of the member's org one that these grants, by a permission on such a relation, cannot reach because of a seal?
+CREATE FUNCTION model.is_closed(o bigint, unit_kind text, unit_key bigint, res text, act text, rel text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM model.sealed s WHERE (s.org_id, s.kind, s.key) = (o, unit_kind, unit_key))
+       AND NOT EXISTS (SELECT FROM model.held h WHERE h.resource IN ('*', res) AND h.action IN ('*', act) AND h.relation = rel
+                          AND unit_key = ANY (CASE unit_kind WHEN 'team' THEN h.teams ELSE h.inboxes END))
+$$;
 -- Conversations on which the member holds a permission
 CREATE FUNCTION model.conversations(o bigint, m bigint, res text, act text) RETURNS TABLE (id bigint, rid bigint) LANGUAGE sql STABLE AS $$
     SELECT x.id, x.rid FROM conversation x
@@ -91,6 +106,7 @@ CREATE FUNCTION model.conversations(o bigint, m bigint, res text, act text) RETU
         SELECT FROM model.held h
          WHERE h.resource IN ('*', res) AND h.action IN ('*', act)
            AND (h.unit_id IS NULL OR x.team_id = ANY (h.teams) OR x.inbox_id = ANY (h.inboxes))
+           AND NOT model.is_closed(o, 'team', x.team_id, res, act, h.relation) AND NOT model.is_closed(o, 'inbox', x.inbox_id, res, act, h.relation)
            AND CASE h.relation
                     WHEN 'all' THEN true
                     WHEN 'own' THEN x.assignee_id = m
@@ -144,7 +160,7 @@ CREATE FUNCTION model.leads(o bigint, m bigint, res text, act text) RETURNS TABL
      WHERE x.org_id = o AND EXISTS (
         SELECT FROM model.held h
          WHERE h.resource IN ('*', res) AND h.action IN ('*', act)
-           AND (h.unit_id IS NULL OR x.team_id = ANY (h.teams))
+           AND (h.unit_id IS NULL OR x.team_id = ANY (h.teams)) AND NOT model.is_closed(o, 'team', x.team_id, res, act, h.relation)
            AND CASE h.relation
                     WHEN 'all' THEN true
                     WHEN 'own' THEN x.owner_id = m
@@ -383,6 +399,19 @@ ANALYZE chat_rbac.role, chat_rbac.role_inherit, chat_rbac.role_grant;
 SELECT is_empty($$SELECT r FROM generate_series(1, 70) m, model.reproduction(1, m) r LIMIT 3$$, 'random roles: the same rows');
 SELECT is_empty($$SELECT r FROM generate_series(1, 30) m, model.reproduction(2, m) r LIMIT 3$$, 'random roles in another org with the same keys: the same rows');
 SELECT is_empty($$SELECT r FROM generate_series(101, 150) m, model.reproduction(1, m, model.some_roles(1, m, 1 + m % 2)) r LIMIT 3$$, 'random roles, some of them active: the same rows');
+
+--
+-- Sealed units: some high up, some at the bottom, one below another; from here on
+--
+UPDATE chat_rbac.unit SET sealed = true WHERE unit_id IN (3, 7, 14, 22, 31, 38);
+SELECT model.recompute();
+SELECT is_empty($$SELECT r FROM generate_series(1, 70) m, model.reproduction(1, m) r LIMIT 3$$, 'sealed units: the same rows');
+SELECT is_empty($$SELECT r FROM generate_series(1, 30) m, model.reproduction(2, m) r LIMIT 3$$, 'sealed units in another org with the same keys: the same rows');
+SELECT is_empty($$SELECT r FROM generate_series(101, 150) m, model.reproduction(1, m, model.some_roles(1, m, 1 + m % 2)) r LIMIT 3$$, 'sealed units, some roles active: the same rows');
+SELECT cmp_ok((SELECT count(*) FROM conversation x WHERE org_id = 1 AND EXISTS (SELECT FROM model.sealed s WHERE s.org_id = 1 AND (s.kind, s.key) IN (('team', x.team_id), ('inbox', x.inbox_id)))),
+              '>', 100::bigint, 'many conversations are sealed');
+SELECT cmp_ok((SELECT count(*) FROM conversation x WHERE org_id = 1 AND EXISTS (SELECT FROM model.sealed s WHERE (s.org_id, s.kind, s.key) = (1, 'team', x.team_id))
+                                                                AND EXISTS (SELECT FROM model.sealed s WHERE (s.org_id, s.kind, s.key) = (1, 'inbox', x.inbox_id))), '>', 10::bigint, 'some of them twice');
 
 --
 -- Writing.  An UPDATE or DELETE without WHERE reads nothing, so the right to
