@@ -691,9 +691,11 @@ rbac_authz_follow(FmgrInfo *flinfo)
 	return rbac_authz_renew(flinfo, true);
 }
 
-/* ---- admin.c: changes to the RBAC tables by members ---- */
+/* ---- demand.c: what a change of the RBAC tables asks for ---- */
 
-extern void rbac_admin_require_issue(RbacGrants *grants, int64 member);
+extern void rbac_demand_change(RbacGrants *grants, Relation rel, HeapTuple old, HeapTuple new);
+extern void rbac_demand_issue(RbacGrants *grants, int64 member);
+extern void rbac_demand_revoke(RbacGrants *grants, int64 member);
 
 /* ---- link.c: relations that another table tells ---- */
 

@@ -370,7 +370,7 @@ chat_rbac_issue_token(PG_FUNCTION_ARGS)
 	rbac_grants_unpin(rbac_grants_pin(&asker));
 	check_ttl(&draft, &asker);
 	require_member(&draft);
-	rbac_admin_require_issue(check->grants, draft.member);
+	rbac_demand_issue(check->grants, draft.member);
 	take_key(&draft);
 	record_issue(check->grants, &draft);
 	PG_RETURN_TEXT_P(cstring_to_text(make_token(&draft)));

@@ -310,7 +310,8 @@ chat_rbac_in_org_scope_support(PG_FUNCTION_ARGS)
 		operator = equal_operator((Node *) linitial(call->args));
 		if (org == NULL || !OidIsValid(operator) || !index_takes(req, operator, (Node *) org))
 			PG_RETURN_POINTER(NULL);
-		req->lossy = list_length(call->args) > 3;	/* which units are sealed, the index does not know */
+		req->lossy = list_length(call->args) > 3;	/* which units are sealed,
+													 * the index does not know */
 		org = make_opclause(operator, BOOLOID, false, (Expr *) linitial(call->args), org,
 							InvalidOid, InvalidOid);
 		set_opfuncid((OpExpr *) org);

@@ -83,6 +83,21 @@ END;
 REVOKE ALL ON FUNCTION chat_rbac.live_grants(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.live_grants(bigint) IS 'Internal: grants that are not over, and so count now or will.';
 
+CREATE FUNCTION chat_rbac.is_newcomer(org bigint, member bigint) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT NOT EXISTS (SELECT FROM chat_rbac.role_grant g WHERE g.org_id = org AND g.member_id = member)
+		AND EXISTS (
+			SELECT FROM (SELECT min(m.at) FROM chat_rbac.audit_event m
+				WHERE m.relation = 'chat_rbac.member'::regclass AND m.row_key = member::text COLLATE "C" AND m.org_id = org AND m.operation = 'insert') AS made (at)
+			WHERE made.at IS NOT NULL AND NOT EXISTS (
+				SELECT FROM chat_rbac.audit_event e WHERE e.relation = 'chat_rbac.role_grant'::regclass AND e.org_id = org AND e.at >= made.at
+					AND member IN ((e.old ->> 'member_id')::bigint, (e.new ->> 'member_id')::bigint)));
+END;
+REVOKE ALL ON FUNCTION chat_rbac.is_newcomer(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.is_newcomer(bigint, bigint) IS 'Internal: has the member, since they were made, which the trail must say, never held a role? Then nothing has become theirs by one.';
+
 CREATE FUNCTION chat_rbac.held_until(org bigint, lasting bigint[], asked chat_rbac.permission, place bigint) RETURNS timestamptz
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -266,7 +281,8 @@ BEGIN
 			FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
 			CROSS JOIN (SELECT h.unit_id FROM (SELECT (becomes ->> 'member_id')::bigint) AS m (id)
 						LEFT JOIN chat_rbac.live_grants(org) AS h ON h.member_id = m.id) AS place
-			WHERE becomes IS NOT NULL AND g.unit_id IN (SELECT chat_rbac.places_above(org, (becomes ->> 'unit_id')::bigint))
+			WHERE becomes IS NOT NULL AND NOT chat_rbac.is_newcomer(org, (becomes ->> 'member_id')::bigint)
+				AND g.unit_id IN (SELECT chat_rbac.places_above(org, (becomes ->> 'unit_id')::bigint))
 				AND NOT EXISTS (SELECT FROM chat_rbac.live_grants(org) AS h
 					WHERE h.member_id = (becomes ->> 'member_id')::bigint
 						AND h.valid @> (becomes ->> 'valid')::tstzrange AND g.unit_id IN (SELECT chat_rbac.places_above(org, h.unit_id)))

@@ -6,6 +6,7 @@ CREATE EXTENSION IF NOT EXISTS chat_rbac;
 TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
 RESET client_min_messages;
 \set SHOW_CONTEXT never
+SELECT clock_timestamp() AS began \gset
 
 CREATE ROLE regress_chat_rbac_app;      -- the application
 CREATE ROLE regress_chat_rbac_login;    -- the login of its login service
@@ -113,8 +114,8 @@ SELECT chat_rbac.issue_token(1, '2 hours');  -- fail
 RESET chat_rbac.token;
 UPDATE chat_rbac.role SET permissions = '{task.view}' WHERE org_id = 10 AND name = 'Head, "deputy"';
 -- on record
-SELECT actor_name, operation, actions, table_name, row_key, new - 'kid' - 'expires' AS new FROM chat_rbac.audit_event WHERE operation = 'issue' ORDER BY event_id;
-SELECT who, did, what FROM chat_rbac.activity WHERE did ~ 'token' ORDER BY event_id LIMIT 1;
+SELECT actor_name, operation, actions, table_name, row_key, new - 'kid' - 'expires' AS new FROM chat_rbac.audit_event WHERE at >= :'began' AND operation = 'issue' ORDER BY event_id;
+SELECT who, did, what FROM chat_rbac.activity WHERE at >= :'began' AND did ~ 'token' ORDER BY event_id LIMIT 1;
 
 --
 -- Who asks
@@ -318,10 +319,10 @@ SET LOCAL chat_rbac.request_id = 'r1';
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (10, 7, 'team', 'A');
 COMMIT;
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (10, 8, 'team', 'B');
-SELECT row_key, reason, request_id FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.unit'::regclass AND row_key IN ('7', '8') ORDER BY event_id;
+SELECT row_key, reason, request_id FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.unit'::regclass AND row_key IN ('7', '8') AND at >= :'began' ORDER BY event_id;
 SET chat_rbac.identity_lifetime = session;
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (10, 9, 'team', 'C');
-SELECT row_key, reason, request_id FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.unit'::regclass AND row_key = '9';
+SELECT row_key, reason, request_id FROM chat_rbac.audit_event WHERE relation = 'chat_rbac.unit'::regclass AND row_key = '9' AND at >= :'began';
 RESET chat_rbac.token;
 SELECT pg_temp.me();
 RESET chat_rbac.identity;
