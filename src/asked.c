@@ -47,7 +47,8 @@ static RbacQuery grants_of_member = {
 	"   SELECT u.parent_id, u.name, 1"
 	"   UNION ALL SELECT p.parent_id, p.name OPERATOR(pg_catalog.||) ' / ' OPERATOR(pg_catalog.||) up.path, up.n OPERATOR(pg_catalog.+) 1"
 	"   FROM up JOIN chat_rbac.unit p ON p.org_id OPERATOR(pg_catalog.=) $1 AND p.unit_id OPERATOR(pg_catalog.=) up.parent_id)"
-	"  SELECT up.path FROM up ORDER BY up.n USING OPERATOR(pg_catalog.>) LIMIT 1)"
+	"  SELECT up.path FROM up ORDER BY up.n USING OPERATOR(pg_catalog.>) LIMIT 1),"
+	" g.shift, g.shift::text"
 	" FROM chat_rbac.role_grant g"
 	" LEFT JOIN chat_rbac.unit u ON u.org_id OPERATOR(pg_catalog.=) g.org_id AND u.unit_id OPERATOR(pg_catalog.=) g.unit_id"
 	" WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.member_id OPERATOR(pg_catalog.=) $2"
@@ -263,6 +264,7 @@ load_grants(RbacAsked *asked, const RbacCatalogScope *scope, MemoryContext conte
 	for (uint64 i = 0; i < rows; i++)
 	{
 		RbacAskedGrant *grant = &asked->grants[asked->ngrants];
+		Datum		shift;
 		bool		isnull;
 
 		grant->grant_id = rbac_catalog_int64(i, 1, NULL);
@@ -277,6 +279,12 @@ load_grants(RbacAsked *asked, const RbacCatalogScope *scope, MemoryContext conte
 		grant->in_time = rbac_catalog_bool(i, 6);
 		grant->unit = rbac_catalog_text(i, 7);
 		grant->path = rbac_catalog_text(i, 8);
+		shift = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 9, &isnull);
+		if (!isnull)
+		{
+			grant->shift = rbac_catalog_text(i, 10);
+			grant->on_shift = rbac_clock_judge(PG_DETOAST_DATUM_PACKED(shift), rbac_now(), &grant->shift_changes);
+		}
 		if (grant->role >= 0)
 			asked->ngrants++;
 	}
@@ -461,10 +469,33 @@ rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant, const Rbac
 	return chain;
 }
 
+/* Does the member hold, by grants that count, what sets shifts aside? */
+static bool
+is_exempt(const RbacAsked *asked)
+{
+	static const char exempt[] = "shift.exempt";
+	RbacPermission wanted;
+
+	(void) rbac_permission_parse(exempt, strlen(exempt), &wanted);
+	for (int i = 0; i < asked->check.grants->nreach; i++)
+	{
+		if (rbac_permset_covers(&asked->check.grants->reach[i].permissions, &wanted))
+			return true;
+	}
+	return false;
+}
+
+/* Until when a grant counts that does: its end, or that of the shift. */
+TimestampTz
+rbac_asked_counts_until(const RbacAsked *asked, const RbacAskedGrant *grant)
+{
+	return grant->shift == NULL || is_exempt(asked) ? grant->ends : Min(grant->ends, grant->shift_changes);
+}
+
 /*
  * rbac_asked_inactive
- *		Why a grant in its time does not count, in words: what narrows the session,
- *		or the dynamic separations that its role has to do with.
+ *		Why a grant in its time does not count, in words: its shift, what narrows
+ *		the session, or the dynamic separations that its role has to do with.
  */
 const char *
 rbac_asked_inactive(const RbacAsked *asked, const RbacAskedGrant *grant)
@@ -478,6 +509,8 @@ rbac_asked_inactive(const RbacAsked *asked, const RbacAskedGrant *grant)
 	Datum		args[2];
 	char	   *names;
 
+	if (grant->shift != NULL && !grant->on_shift && !is_exempt(asked))
+		return psprintf("off shift, which is %s", grant->shift);
 	if (grants->active_roles[0] != '\0' || grants->token_roles != NULL)
 		return "role is not active in this session";
 	rbac_closure_mark(asked->edges, asked->nedges, grant->role, asked->nroles, marked);

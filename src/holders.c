@@ -231,18 +231,19 @@ chat_rbac_what_can(PG_FUNCTION_ARGS)
 		const RbacAskedGrant *grant = &asked.grants[g];
 		RbacPermission permission;
 		size_t		pos = 0;
+		TimestampTz ends = grant->counted != NULL ? rbac_asked_counts_until(&asked, grant) : DT_NOEND;
 
 		while (grant->counted != NULL &&
 			   rbac_permset_next(&grant->counted->reach[0].permissions, &pos, &permission))
 		{
 			Datum		values[5];
-			bool		nulls[5] = {false, false, false, false, grant->ends == DT_NOEND};
+			bool		nulls[5] = {false, false, false, false, ends == DT_NOEND};
 
 			values[0] = permission_datum(&permission);
 			values[1] = unit_datum(grant);
 			values[2] = CStringGetTextDatum(rbac_asked_chain(&asked, grant, &permission));
 			values[3] = Int64GetDatum(grant->grant_id);
-			values[4] = TimestampTzGetDatum(grant->ends);
+			values[4] = TimestampTzGetDatum(ends);
 			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		}
 	}

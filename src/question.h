@@ -53,6 +53,9 @@ typedef struct RbacAskedGrant
 	TimestampTz begins;			/* DT_NOBEGIN: always was */
 	TimestampTz ends;			/* DT_NOEND: never does */
 	bool		in_time;
+	char	   *shift;			/* its text; NULL: none */
+	bool		on_shift;
+	TimestampTz shift_changes;	/* DT_NOEND: never */
 	RbacPermset permissions;	/* of the role's closure */
 	const RbacGrants *counted;	/* what it adds to the answer, alone; NULL:
 								 * nothing */
@@ -83,6 +86,7 @@ extern void rbac_asked_load(RbacAsked *asked);
 extern void rbac_asked_load_grants(RbacAsked *asked);
 extern bool rbac_asked_counts(const RbacAskedGrant *grant, const RbacPermission *permission);
 extern const RbacGrants *rbac_asked_full(const RbacAsked *asked, RbacAskedGrant *grant);
+extern TimestampTz rbac_asked_counts_until(const RbacAsked *asked, const RbacAskedGrant *grant);
 extern const char *rbac_asked_inactive(const RbacAsked *asked, const RbacAskedGrant *grant);
 extern const char *rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant,
 									const RbacPermission *permission);

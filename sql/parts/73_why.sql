@@ -18,7 +18,7 @@ CREATE FUNCTION chat_rbac.what_can(member bigint, OUT held chat_rbac.permission,
 RETURNS SETOF record
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000 ROWS 50
 AS 'MODULE_PATHNAME', 'chat_rbac_what_can';
-COMMENT ON FUNCTION chat_rbac.what_can(bigint) IS 'What a member holds now: each permission of each grant that counts, where, through which roles, and until when (NULL: for good). About oneself (narrowed as the session is) always; about others with role.view in the whole org (SQLSTATE 42501).';
+COMMENT ON FUNCTION chat_rbac.what_can(bigint) IS 'What a member holds now: each permission of each grant that counts, where, through which roles, and until when (NULL: for good): the end of the grant, or of its shift if that is sooner. About oneself (narrowed as the session is) always; about others with role.view in the whole org (SQLSTATE 42501).';
 
 CREATE FUNCTION chat_rbac.preview(changes text, OUT effect text, OUT member_id bigint, OUT member text, OUT permission chat_rbac.permission, OUT unit text, OUT org text)
 RETURNS SETOF record

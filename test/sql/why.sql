@@ -179,6 +179,18 @@ SELECT * FROM explain_access(2, 'conversation.view');
 SET LOCAL chat_rbac.active_roles = 'Regional';
 SELECT * FROM explain_access(2, 'task.view', 'event', 2, 1);
 ROLLBACK;
+-- off shift: a day of the week that is neither yesterday, today nor tomorrow
+BEGIN;
+SELECT to_char(now() + interval '3 days', 'Dy') AS day, to_char(now(), 'Dy') AS today \gset
+UPDATE chat_rbac.role_grant SET shift = (:'day' || ' 09:00-18:00 UTC')::chat_rbac.shift WHERE grant_id = 2;
+SELECT verdict, grant_id, held, replace(why, :'day', '(day)') AS why FROM explain_access(2, 'conversation.view', 'chat', 8);
+SELECT DISTINCT grant_id, ends FROM what_can(2) ORDER BY 1;
+UPDATE chat_rbac.role SET permissions = permissions + 'shift.exempt' WHERE role_id = 106;
+SELECT verdict, grant_id, held, why FROM explain_access(2, 'conversation.view', 'chat', 8) LIMIT 2;
+UPDATE chat_rbac.role SET permissions = permissions - 'shift.exempt' WHERE role_id = 106;
+UPDATE chat_rbac.role_grant SET shift = (:'today' || ' 00:00-24:00 UTC')::chat_rbac.shift WHERE grant_id = 2;
+SELECT DISTINCT grant_id, ends = date_trunc('day', now()) + interval '1 day' AS ends_tonight FROM what_can(2) ORDER BY 1;
+ROLLBACK;
 SET ROLE regress_chat_rbac_app;
 -- the right to read the table is needed
 RESET ROLE;
