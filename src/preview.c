@@ -9,8 +9,8 @@
  * differences.
  *
  * What is held at a place is what is granted there, above it and in the whole
- * org; so a unit that is moved is compared like a place where something was
- * granted.  A difference that is there above already is not said again below.
+ * org; so a unit that is moved, sealed or opened is compared like a place where
+ * something was granted.  A difference that is there above already is not said again below.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,6 +37,7 @@ typedef struct UnitNode
 	bool		has_parent;
 	int64		parent;
 	char	   *name;
+	bool		sealed;
 } UnitNode;
 
 /* What a member holds at one place. */
@@ -66,7 +67,7 @@ typedef struct Difference
 } Difference;
 
 static RbacQuery units_of_orgs = {
-	"SELECT u.org_id, u.unit_id, u.parent_id, u.name FROM chat_rbac.unit u"
+	"SELECT u.org_id, u.unit_id, u.parent_id, u.name, u.sealed FROM chat_rbac.unit u"
 	" WHERE $1 IS NULL OR u.org_id OPERATOR(pg_catalog.=) $1"
 	" ORDER BY u.org_id USING OPERATOR(pg_catalog.<), u.unit_id USING OPERATOR(pg_catalog.<)",
 	1, {INT8OID}, NULL
@@ -113,6 +114,7 @@ take_units(Picture *picture, const int64 *org, MemoryContext context)
 		unit->parent = rbac_catalog_int64(i, 3, &isnull);
 		unit->has_parent = !isnull;
 		unit->name = rbac_catalog_text(i, 4);
+		unit->sealed = rbac_catalog_bool(i, 5);
 	}
 	MemoryContextSwitchTo(old);
 	rbac_catalog_close(&scope);
@@ -236,18 +238,20 @@ unit_path(const Picture *picture, int64 org, int64 unit)
 
 /* ---- differences ---- */
 
-/* Is place a at or above b, in a picture's tree? */
+/* Is place a at or above b, in a picture's tree, with no seal between? */
 static bool
 is_above(const Picture *picture, int64 org, Place a, Place b)
 {
-	if (a.org_wide || b.org_wide)
+	if (b.org_wide)
 		return a.org_wide;
 	for (const UnitNode *node = find_unit(picture, org, b.unit); node != NULL; node = unit_above(picture, node))
 	{
-		if (node->unit == a.unit)
+		if (!a.org_wide && node->unit == a.unit)
 			return true;
+		if (node->sealed)
+			return false;
 	}
-	return a.unit == b.unit;
+	return a.org_wide || a.unit == b.unit;
 }
 
 /* A place as a picture knows it: a unit that is not in it is where the next one above is. */
@@ -388,7 +392,7 @@ same_rights(const Holding *a, const Holding *b)
 	return true;
 }
 
-/* The units of an org that are below another one than before. */
+/* The units of an org that are below another one than before, or sealed or opened. */
 static List *
 moved_units(const Report *report, int64 org)
 {
@@ -399,7 +403,7 @@ moved_units(const Report *report, int64 org)
 		const UnitNode *now = &report->after.units[i];
 		const UnitNode *then = now->org == org ? find_unit(&report->before, org, now->unit) : NULL;
 
-		if (then != NULL && (then->has_parent != now->has_parent || then->parent != now->parent))
+		if (then != NULL && (then->has_parent != now->has_parent || then->parent != now->parent || then->sealed != now->sealed))
 		{
 			Place	   *place = palloc0(sizeof(Place));
 

@@ -137,6 +137,10 @@ SELECT member, role, unit FROM chat_rbac.who_can('conversation.view', 'chat', 3)
 SELECT DISTINCT member, place FROM chat_rbac.members_with_permission('acme', 'conversation.view', 'Payroll');
 SELECT member, role, place FROM chat_rbac.members_at_unit('acme', 'HR');
 
+-- what sealing and opening would do
+SELECT effect, member, unit, count(*) > 5 AS many FROM chat_rbac.preview('UPDATE chat_rbac.unit SET sealed = NOT sealed WHERE org_id = 1 AND unit_id IN (2, 3)') WHERE org = 'acme' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+SELECT effect, member, permission, unit FROM chat_rbac.preview($$SELECT chat_rbac.grant_role('acme', 'Will', 'Service'), chat_rbac.grant_role('acme', 'Will', 'Service', 'Payroll')$$) WHERE permission::text = 'message.receive';
+
 --
 -- Administration
 --
