@@ -625,6 +625,10 @@ DECLARE
 	made bigint;
 	refused text;
 BEGIN
+	/* with an older snapshot it would find nothing to do where others have just changed it */
+	IF current_setting('transaction_isolation') NOT LIKE 'read%' THEN
+		RAISE EXCEPTION 'import_policy() runs at isolation level READ COMMITTED only' USING ERRCODE = 'invalid_transaction_state';
+	END IF;
 	PERFORM chat_rbac.policy_check(policy);
 	o := chat_rbac.policy_org(org, policy ? 'members');
 	/* one import of an org at a time: a second one finds what the first has done */
@@ -714,4 +718,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.import_policy(text, jsonb, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.import_policy(text, jsonb, boolean) IS 'Makes an org as a document of export_policy() says, and returns what it did: no row, and nothing written, where it is so. What the document does not have stays, or goes with prune; members always stay. All or nothing: SQLSTATE 22023, 23000, 42704 or 54000 for a document that is wrong, 2BP01 for what cannot be deleted, 42P09 for names that are not unique, 42501 for what the caller may not do.';
+COMMENT ON FUNCTION chat_rbac.import_policy(text, jsonb, boolean) IS 'Makes an org as a document of export_policy() says, and returns what it did: no row, and nothing written, where it is so. What the document does not have stays, or goes with prune; members always stay. All or nothing: SQLSTATE 22023, 23000, 42704 or 54000 for a document that is wrong, 2BP01 for what cannot be deleted, 42P09 for names that are not unique, 42501 for what the caller may not do, 25000 at another isolation level than READ COMMITTED.';
