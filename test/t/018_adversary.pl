@@ -7,9 +7,11 @@
 # what is held.  It calls no function of chat_rbac.  A right is a permission at
 # a place: the whole org, or the rows that hold a unit's key.  A right at a key
 # that was in the tree is given by who held it there, and one at any other key
-# by who held it in the whole org; and for no longer than it was held.  So what
-# holds of each step holds of them all: nothing is held anywhere that was not held
-# there in the beginning.
+# by who held it in the whole org; and for no longer than it was held.  The key of
+# a sealed unit, or of one below, is closed: what is held in the whole org is not
+# held there, and what seals opens or shuts is given or taken like the rest.  So
+# what holds of each step holds of them all: nothing is held anywhere that was not
+# held there in the beginning.
 #
 # Alone, each step is looked at by itself, with what was before and what is after
 # it.  Then three sessions at once, in transactions of several steps and under two
@@ -73,6 +75,16 @@ CREATE FUNCTION state() RETURNS jsonb LANGUAGE sql STABLE AS $$
 	SELECT jsonb_object_agg(concat_ws('|', org, tab, key), what) FROM rows();
 $$;
 
+-- keys of sealed units, and of units below them: not of the whole org
+CREATE FUNCTION closed() RETURNS TABLE (org bigint, place text) LANGUAGE sql STABLE AS $$
+	WITH RECURSIVE inside (org_id, unit_id) AS (
+		SELECT org_id, unit_id FROM chat_rbac.unit WHERE sealed
+		UNION
+		SELECT u.org_id, u.unit_id FROM inside i JOIN chat_rbac.unit u ON u.org_id = i.org_id AND u.parent_id = i.unit_id
+	)
+	SELECT u.org_id, u.kind || ':' || u.key FROM inside JOIN chat_rbac.unit u USING (org_id, unit_id);
+$$;
+
 -- who holds which permissions in the whole org (place '') or at a key, until when, now or when a grant that is to come begins, active or not
 CREATE FUNCTION held() RETURNS TABLE (org bigint, member bigint, place text, permission text, until timestamptz) LANGUAGE sql STABLE AS $$
 	WITH RECURSIVE carried (org_id, role_id, junior_id) AS (
@@ -82,7 +94,7 @@ CREATE FUNCTION held() RETURNS TABLE (org bigint, member bigint, place text, per
 	), reached (org_id, unit_id, below_id) AS (
 		SELECT org_id, unit_id, unit_id FROM chat_rbac.unit
 		UNION
-		SELECT r.org_id, r.unit_id, u.unit_id FROM reached r JOIN chat_rbac.unit u ON u.org_id = r.org_id AND u.parent_id = r.below_id
+		SELECT r.org_id, r.unit_id, u.unit_id FROM reached r JOIN chat_rbac.unit u ON u.org_id = r.org_id AND u.parent_id = r.below_id AND NOT u.sealed
 	), texts AS (
 		SELECT DISTINCT c.org_id, c.role_id, trim(p) AS permission
 		FROM carried c JOIN chat_rbac.role j ON j.org_id = c.org_id AND j.role_id = c.junior_id
@@ -99,11 +111,30 @@ CREATE FUNCTION held() RETURNS TABLE (org bigint, member bigint, place text, per
 	GROUP BY 1, 2, 3, 4;
 $$;
 
+-- all of it, to look at later, when it is no longer so
+CREATE FUNCTION rights() RETURNS jsonb LANGUAGE sql STABLE AS $$
+	SELECT jsonb_build_object('held', (SELECT jsonb_agg(to_jsonb(h)) FROM model.held() AS h), 'closed', (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM model.closed() AS c));
+$$;
+CREATE FUNCTION held(rights jsonb, org bigint) RETURNS TABLE (org bigint, member bigint, place text, permission text, until timestamptz) LANGUAGE sql STABLE AS $$
+	SELECT * FROM jsonb_to_recordset(rights -> 'held') AS b (org bigint, member bigint, place text, permission text, until timestamptz) WHERE b.org = held.org;
+$$;
+CREATE FUNCTION closed(rights jsonb, org bigint) RETURNS text[] LANGUAGE sql STABLE AS $$
+	SELECT coalesce(array_agg(c.place), '{}') FROM jsonb_to_recordset(rights -> 'closed') AS c (org bigint, place text) WHERE c.org = closed.org;
+$$;
+
 -- what was held in the beginning: nothing else may be held by anybody
 CREATE TABLE bound (org bigint, place text, permission text, until timestamptz);
+CREATE TABLE shut (org bigint, place text);	-- and what was closed then
 CREATE FUNCTION beyond() RETURNS SETOF text LANGUAGE sql STABLE AS $$
-	SELECT format('%s/%s has %s at "%s" until %s', h.org, min(h.member), h.permission, h.place, max(h.until)) FROM held() AS h
-	WHERE NOT EXISTS (SELECT FROM bound b WHERE b.org = h.org AND b.place IN ('', h.place) AND b.until >= h.until AND covers(b.permission, h.permission))
+	WITH h AS MATERIALIZED (
+		SELECT * FROM model.held()
+	), opened AS (
+		SELECT * FROM model.shut EXCEPT SELECT * FROM model.closed()
+	)
+	SELECT format('%s/%s has %s at "%s" until %s', h.org, min(h.member), h.permission, h.place, max(h.until))
+	FROM (SELECT * FROM h UNION SELECT h.org, h.member, o.place, h.permission, h.until FROM h JOIN opened o ON o.org = h.org WHERE h.place = '') AS h
+	WHERE NOT EXISTS (SELECT FROM model.bound b WHERE b.org = h.org AND b.until >= h.until AND model.covers(b.permission, h.permission)
+		AND (b.place = h.place OR b.place = '' AND (h.org, h.place) NOT IN (SELECT s.org, s.place FROM model.shut s)))
 	GROUP BY h.org, h.permission, h.place;
 $$;
 -- active members who hold everything in the whole org, now and for good
@@ -118,34 +149,59 @@ CREATE FUNCTION owners(org bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $
 	WHERE trim(both '{}' FROM r.permissions::text) = '*.*';
 $$;
 -- what a step has given whom, and taken from whom, that the one who did it did not hold there himself
-CREATE FUNCTION exceeded(org bigint, me bigint, before jsonb, takes boolean) RETURNS TABLE (what text, detail text) LANGUAGE sql STABLE AS $$
+CREATE FUNCTION exceeded(org bigint, me bigint, before jsonb, changed text[]) RETURNS TABLE (what text, detail text) LANGUAGE sql STABLE AS $$
 	WITH b AS MATERIALIZED (
-		SELECT * FROM jsonb_to_recordset(before) AS b (org bigint, member bigint, place text, permission text, until timestamptz) WHERE b.org = exceeded.org
+		SELECT * FROM model.held(before, exceeded.org)
 	), a AS MATERIALIZED (
 		SELECT * FROM model.held() AS h WHERE h.org = exceeded.org
+	), shut AS MATERIALIZED (
+		SELECT model.closed(before, exceeded.org) AS places
+	), opened AS (
+		SELECT unnest(places) AS place FROM shut EXCEPT SELECT c.place FROM model.closed() AS c WHERE c.org = exceeded.org
 	), given AS MATERIALIZED (
-		SELECT * FROM (SELECT * FROM a EXCEPT SELECT * FROM b) AS d
-		WHERE NOT EXISTS (SELECT FROM b WHERE b.member = d.member AND b.place IN ('', d.place) AND b.until >= d.until AND model.covers(b.permission, d.permission))
+		SELECT d.* FROM (SELECT * FROM a EXCEPT SELECT * FROM b UNION SELECT a.org, a.member, o.place, a.permission, a.until FROM a, opened AS o WHERE a.place = '') AS d, shut
+		WHERE NOT EXISTS (SELECT FROM b WHERE b.member = d.member AND (b.place = d.place OR b.place = '' AND d.place <> ALL (shut.places)) AND b.until >= d.until AND model.covers(b.permission, d.permission))
 	), taken AS MATERIALIZED (
-		SELECT * FROM (SELECT * FROM b EXCEPT SELECT * FROM a) AS d
-		WHERE NOT EXISTS (SELECT FROM a WHERE a.member = d.member AND a.place IN ('', d.place) AND a.until >= d.until AND model.covers(a.permission, d.permission))
+		SELECT d.* FROM (SELECT * FROM b EXCEPT SELECT * FROM a) AS d, shut
+		WHERE NOT EXISTS (SELECT FROM a WHERE a.member = d.member AND (a.place = d.place OR a.place = '' AND d.place <> ALL (shut.places)) AND a.until >= d.until AND model.covers(a.permission, d.permission))
 	)
 	SELECT 'own rights grew', format('%s at "%s" until %s', d.permission, d.place, d.until) FROM given d WHERE d.member = me
 	UNION ALL
-	SELECT 'own rights shrank', format('%s at "%s" until %s', d.permission, d.place, d.until) FROM taken d WHERE d.member = me AND takes
+	SELECT 'own rights shrank', format('%s at "%s" until %s', d.permission, d.place, d.until) FROM taken d WHERE d.member = me AND 'unit' <> ALL (changed)
 	UNION ALL
 	SELECT d.what, format('%s at "%s" until %s: member %s', d.permission, d.place, d.until, d.member)
-	FROM (SELECT 'gave what is not held', * FROM given UNION ALL SELECT 'took what is not held', * FROM taken WHERE takes) AS d (what, org, member, place, permission, until)
-	WHERE NOT EXISTS (SELECT FROM b WHERE b.member = me AND b.place IN ('', d.place) AND b.until >= d.until AND model.covers(b.permission, d.permission));
+	FROM (SELECT 'gave what is not held', * FROM given UNION ALL SELECT 'took what is not held', * FROM taken WHERE 'unit' <> ALL (changed)) AS d (what, org, member, place, permission, until), shut
+	-- what a role has is the whole org's to take, also from who holds it in a closed place
+	WHERE NOT EXISTS (SELECT FROM b WHERE b.member = me AND (b.place = d.place OR b.place = '' AND (d.place <> ALL (shut.places) OR d.what ~ '^took' AND changed && '{role,role_inherit}')) AND b.until >= d.until AND model.covers(b.permission, d.permission));
 $$;
 -- what a member holds that another does not
 CREATE FUNCTION holds_more(org bigint, member bigint, me bigint, before jsonb) RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	WITH b AS MATERIALIZED (
-		SELECT * FROM jsonb_to_recordset(before) AS b (org bigint, member bigint, place text, permission text, until timestamptz) WHERE b.org = holds_more.org
+		SELECT * FROM model.held(before, holds_more.org)
+	), shut AS MATERIALIZED (
+		SELECT model.closed(before, holds_more.org) AS places
 	)
-	SELECT format('%s at "%s"', h.permission, h.place) FROM b AS h
+	SELECT format('%s at "%s"', h.permission, h.place) FROM b AS h, shut
 	WHERE h.member = holds_more.member AND NOT EXISTS (
-		SELECT FROM b WHERE b.member = me AND b.place IN ('', h.place) AND b.until >= h.until AND model.covers(b.permission, h.permission));
+		SELECT FROM b WHERE b.member = me AND (b.place = h.place OR b.place = '' AND h.place <> ALL (shut.places)) AND b.until >= h.until AND model.covers(b.permission, h.permission));
+$$;
+-- does a member hold a permission at a place?
+CREATE FUNCTION holds(org bigint, member bigint, wanted text, place text, rights jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT EXISTS (SELECT FROM model.held(rights, holds.org) AS h
+		WHERE h.member = holds.member AND (h.place = holds.place OR h.place = '' AND holds.place <> ALL (model.closed(rights, holds.org))) AND model.covers(h.permission, wanted));
+$$;
+-- who can administer a unit, for good, though nothing from above should count there
+CREATE FUNCTION wardens(org bigint, unit bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+	WITH RECURSIVE carried (member_id, grant_id, role_id) AS (
+		SELECT g.member_id, g.grant_id, g.role_id FROM chat_rbac.role_grant g JOIN chat_rbac.member m USING (org_id, member_id)
+		WHERE g.org_id = org AND g.unit_id = unit AND m.active AND g.valid @> statement_timestamp() AND upper_inf(g.valid)
+		UNION
+		SELECT c.member_id, c.grant_id, i.junior_id FROM carried c JOIN chat_rbac.role_inherit i ON i.org_id = org AND i.senior_id = c.role_id
+	), texts AS (
+		SELECT c.member_id, c.grant_id, trim(p) AS permission
+		FROM carried c JOIN chat_rbac.role r ON r.org_id = org AND r.role_id = c.role_id CROSS JOIN LATERAL unnest(string_to_array(trim(both '{}' FROM r.permissions::text), ',')) AS p
+	)
+	SELECT DISTINCT t.member_id FROM texts t JOIN texts s USING (grant_id) WHERE model.covers(t.permission, 'unit.manage') AND model.covers(s.permission, 'role.assign');
 $$;
 
 -- ---- the beginning ----
@@ -163,16 +219,18 @@ CREATE FUNCTION permissions(most int) RETURNS text LANGUAGE sql VOLATILE AS $$
 $$;
 
 CREATE PROCEDURE begin() LANGUAGE plpgsql AS $$
+DECLARE
+	u bigint;
 BEGIN
 	TRUNCATE chat_rbac.org CASCADE;
-	TRUNCATE model.bound;
+	TRUNCATE model.bound, model.shut;
 	PERFORM setval(pg_get_serial_sequence('chat_rbac.' || t, t || '_id'), 100, false) FROM unnest('{unit,member,role}'::text[]) AS t;
 	FOR o IN 1..2 LOOP
 		PERFORM chat_rbac.create_org('org ' || o, o);
 		-- two trees and a team of its own; some keys that rows may hold are of no unit
 		INSERT INTO chat_rbac.unit (org_id, unit_id, kind, key, name, parent_id)
-		SELECT o, u, model.one_of('{team,inbox}'), u, 'unit ' || u, CASE WHEN u IN (1, 2, 10) THEN NULL WHEN u < 5 THEN u - 2 ELSE 1 + model.dice(u - 1) END
-		FROM generate_series(1, 10) AS u;
+		SELECT o, i, model.one_of('{team,inbox}'), i, 'unit ' || i, CASE WHEN i IN (1, 2, 10) THEN NULL WHEN i < 5 THEN i - 2 ELSE 1 + model.dice(i - 1) END
+		FROM generate_series(1, 10) AS i;
 		INSERT INTO chat_rbac.member (org_id, member_id, name, active, subject) SELECT o, m, 'member ' || m, m <> 11, 'sub' || m FROM generate_series(1, 12) AS m;
 		INSERT INTO chat_rbac.role (org_id, role_id, name, permissions) VALUES
 			(o, 50, 'delegate', '{role.*, member.*, unit.*, conversation.*, task.view}'), (o, 51, 'lead', '{role.view, role.assign, member.*, unit.*, task.*}'),
@@ -187,8 +245,17 @@ BEGIN
 			(10, NULL, NULL, '(,2020-01-01)'), (11, 50, NULL, '(,)'), (11, NULL, 3, '(,)')) AS v (m, r, u, valid);
 		INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, valid)
 		SELECT o, v.m, r.role_id, v.valid::tstzrange FROM (VALUES (1, 'Owner', '(,)'), (2, 'Owner', '(,)'), (3, 'Admin', '(,)'), (4, 'Owner', '(,2100-01-01)')) AS v (m, r, valid) JOIN chat_rbac.role r ON r.org_id = o AND r.name = v.r;
+		-- some sealed, one perhaps below another, with people inside who hold much or little
+		FOR n IN 1..model.dice(4) LOOP
+			u := 3 + model.dice(8);
+			UPDATE chat_rbac.unit SET sealed = true WHERE org_id = o AND unit_id = u;
+			INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id)
+			SELECT o, v.m, r.role_id, u FROM (VALUES (1 + model.dice(9), 'Owner'), (1 + model.dice(9), model.one_of('{Owner,Admin,Manager}')), (1 + model.dice(12), 'delegate'), (1 + model.dice(12), model.one_of('{lead,role 54,role 55}'))) AS v (m, r)
+			JOIN chat_rbac.role r ON r.org_id = o AND r.name = v.r;
+		END LOOP;
 	END LOOP;
 	INSERT INTO model.bound SELECT org, place, permission, max(until) FROM model.held() GROUP BY 1, 2, 3;
+	INSERT INTO model.shut SELECT * FROM model.closed();
 END
 $$;
 
@@ -233,7 +300,13 @@ BEGIN
 		WHEN 'inherit' THEN format('INSERT INTO chat_rbac.role_inherit VALUES (%s, %s, %s)%s', org, r, model.a_role(org), CASE WHEN model.chance(0.2) THEN format(', (%s, %s, %s)', org, model.a_role(org), r) ELSE '' END)
 		WHEN 'disinherit' THEN 'DELETE FROM chat_rbac.role_inherit WHERE ' || model.which(model.one_of('{senior_id,junior_id}'), r::text)
 		WHEN 'reinherit' THEN format('UPDATE chat_rbac.role_inherit SET junior_id = %s WHERE senior_id = %s', model.a_role(org), r)
-		WHEN 'unit' THEN format('INSERT INTO chat_rbac.unit (org_id, unit_id, kind, key, name, parent_id) VALUES (%s, %s, %L, %s, ''new'', %s)', org, 1 + model.dice(14), model.one_of('{team,inbox}'), model.one_of(ARRAY['NULL', (1 + model.dice(14))::text]), u)
+		WHEN 'unit' THEN format('INSERT INTO chat_rbac.unit (org_id, unit_id, kind, key, name, parent_id, sealed) VALUES (%s, %s, %L, %s, ''new'', %s, %s)', org, 1 + model.dice(14), model.one_of('{team,inbox}'), model.one_of(ARRAY['NULL', (1 + model.dice(14))::text]), u,
+			model.one_of('{false,false,false,true}'))
+		-- where it may well be done: where somebody is inside, and where it is sealed
+		WHEN 'seal' THEN format('UPDATE chat_rbac.unit SET %s WHERE ', CASE WHEN model.chance(0.8) THEN 'sealed = true' ELSE format('sealed = true, parent_id = %s', u) END)
+			|| model.which('unit_id', coalesce((SELECT min(x.unit_id) FROM (SELECT unit_id FROM chat_rbac.unit t WHERE org_id = org AND NOT sealed AND EXISTS (SELECT FROM model.wardens(org, t.unit_id)) ORDER BY random() LIMIT 1) AS x WHERE model.chance(0.7)), 1 + model.dice(12))::text)
+		WHEN 'unseal' THEN format('UPDATE chat_rbac.unit SET %s WHERE ', model.one_of(ARRAY['sealed = false', 'sealed = false', 'sealed = false', 'sealed = NOT sealed', 'sealed = false, key = ' || 1 + model.dice(14), format('sealed = false, parent_id = %s', u)]))
+			|| model.which('unit_id', coalesce((SELECT min(x.unit_id) FROM (SELECT unit_id FROM chat_rbac.unit t WHERE org_id = org AND sealed ORDER BY random() LIMIT 1) AS x), 1 + model.dice(12))::text)
 		WHEN 'move' THEN format('UPDATE chat_rbac.unit SET parent_id = %s WHERE ', u) || model.which('unit_id', (1 + model.dice(12))::text)
 		WHEN 'key' THEN 'UPDATE chat_rbac.unit SET ' || model.one_of(ARRAY['key = ' || 1 + model.dice(14), 'kind = ''team''', 'kind = ''inbox''', 'key = NULL', 'name = ''x''', 'unit_id = 20']) || ' WHERE ' || model.which('unit_id', (1 + model.dice(12))::text)
 		WHEN 'ununit' THEN 'DELETE FROM chat_rbac.unit WHERE ' || model.which('unit_id', coalesce((SELECT min(x.unit_id) FROM (SELECT unit_id FROM chat_rbac.unit t WHERE org_id = org
@@ -258,7 +331,7 @@ $$;
 CREATE FUNCTION become(who text) RETURNS boolean LANGUAGE sql VOLATILE AS $$ SELECT pg_catalog.set_config('chat_rbac.identity', who, true) IS NOT NULL $$;
 CREATE FUNCTION a_step(org bigint, me bigint, OUT kind text, OUT command text) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-	kinds constant text[] := '{grant,grant,grant,grant,revoke,regrant,regrant,role,permit,permit,rename,unrole,inherit,inherit,disinherit,reinherit,unit,move,move,key,ununit,member,manage,manage,dismiss,key ring,org,owner}';
+	kinds constant text[] := '{grant,grant,grant,grant,revoke,regrant,regrant,role,permit,permit,rename,unrole,inherit,inherit,disinherit,reinherit,unit,seal,unseal,move,move,key,ununit,member,manage,manage,dismiss,key ring,org,owner}';
 	about bigint := CASE WHEN model.chance(0.04) THEN 3 - org ELSE org END;
 	other bigint;
 BEGIN
@@ -330,7 +403,7 @@ CREATE PROCEDURE alone(steps int) LANGUAGE plpgsql AS $$
 DECLARE
 	was jsonb := model.state();
 	becomes jsonb;
-	rights jsonb := (SELECT jsonb_agg(to_jsonb(h)) FROM model.held() AS h);
+	rights jsonb := model.rights();
 	tallies jsonb := '{}';
 	org bigint;
 	me bigint;
@@ -351,8 +424,8 @@ BEGIN
 			SELECT f.what, org || '/' || me, command, f.detail FROM (
 				SELECT 'beyond what was held in the beginning', b FROM model.beyond() AS b
 				-- a unit that is moved or loses its key takes along what others have there; that is unit.manage
-				UNION ALL SELECT * FROM model.exceeded(org, me, rights, (SELECT jsonb_object_agg(key, value) FROM jsonb_each(was) WHERE key ~ '^.[|]unit')
-					= (SELECT jsonb_object_agg(key, value) FROM jsonb_each(becomes) WHERE key ~ '^.[|]unit'))
+				UNION ALL SELECT * FROM model.exceeded(org, me, rights, ARRAY(SELECT DISTINCT split_part(coalesce(a.key, b.key), '|', 2) FROM jsonb_each(was) AS a FULL JOIN jsonb_each(becomes) AS b ON b.key = a.key
+					WHERE a.value IS DISTINCT FROM b.value))
 				UNION ALL SELECT 'no owner is left', o::text FROM generate_series(1, 2) AS o WHERE NOT EXISTS (SELECT FROM model.owners(o))
 				UNION ALL
 				-- what changed, each row: of one's own org, not one's own grants or standing, no key unless all is one's own, and in the trail
@@ -361,7 +434,12 @@ BEGIN
 					WHEN split_part(d.key, '|', 2) = 'role_grant' AND me IN ((d.old ->> 'member_id')::bigint, (d.new ->> 'member_id')::bigint) THEN 'own grants changed'
 					WHEN split_part(d.key, '|', 2) = 'member' AND (d.old ->> 'member_id')::bigint = me AND (d.new IS NULL OR d.old - 'name' <> d.new - 'name') THEN 'own standing changed'
 					WHEN split_part(d.key, '|', 2) = 'member' AND EXISTS (SELECT FROM model.holds_more(org, (d.old ->> 'member_id')::bigint, me, rights)) THEN 'a member changed who holds more'
-					WHEN split_part(d.key, '|', 2) = 'signing_key' AND NOT rights @> jsonb_build_array(jsonb_build_object('org', org, 'member', me, 'place', '', 'permission', '*.*')) THEN 'a key of who is no owner'
+					WHEN split_part(d.key, '|', 2) = 'signing_key' AND EXISTS (SELECT FROM unnest('{""}' || model.closed(rights, org)) AS p WHERE NOT model.holds(org, me, '*.*', p, rights)) THEN 'a key of who is no owner, or not of all'
+					WHEN split_part(d.key, '|', 2) = 'unit' AND d.old -> 'sealed' <> d.new -> 'sealed' AND NOT (model.holds(org, me, 'unit.manage', format('%s:%s', d.old ->> 'kind', d.old ->> 'key'), rights)
+						AND model.holds(org, me, 'unit.manage', coalesce((SELECT format('%s:%s', t.kind, t.key) FROM chat_rbac.unit t WHERE t.org_id = org AND t.unit_id = (d.old ->> 'parent_id')::bigint), ''), rights))
+						THEN 'a seal by who does not manage both sides'
+					WHEN split_part(d.key, '|', 2) = 'unit' AND (d.new ->> 'sealed')::boolean AND (d.old IS NULL OR NOT (d.old ->> 'sealed')::boolean)
+						AND NOT EXISTS (SELECT FROM model.wardens(org, (d.new ->> 'unit_id')::bigint)) THEN 'sealed with nobody inside who could open it'
 					WHEN split_part(d.key, '|', 2) = 'role_grant' AND d.new IS NOT NULL AND (d.new ->> 'granted_by')::bigint IS DISTINCT FROM me THEN 'a grant signed by another'
 					WHEN NOT EXISTS (SELECT FROM chat_rbac.audit_event e WHERE e.xid = pg_current_xact_id() AND e.org_id = org AND e.table_name = 'chat_rbac.' || split_part(d.key, '|', 2)
 						AND e.row_key = split_part(d.key, '|', 3) AND (d.new IS NULL) <= (e.operation = 'delete')) THEN 'not in the trail'
@@ -374,7 +452,7 @@ BEGIN
 			) AS f (what, detail) WHERE f.what IS NOT NULL;
 			faulty := FOUND;
 			was := becomes;
-			rights := (SELECT jsonb_agg(to_jsonb(h)) FROM model.held() AS h);
+			rights := model.rights();
 			tallies := model.note(tallies, kind, 'done');
 		ELSIF becomes <> was THEN
 			INSERT INTO model.fault (what, who, command, detail) VALUES ('refused and done', org || '/' || me, command, message);
@@ -537,7 +615,7 @@ is(faults(), '', 'two owners who remove each other: one stays');
 is(sql($node, "SELECT bool_or(outcome = 'done') AND bool_or(outcome = '42501') FROM model.tally WHERE kind = 'duel'"), 't', 'one of them is refused');
 
 # a test of an adversary that gets nothing done shows nothing
-is( sql($node, "SELECT string_agg(k, ', ') FROM unnest('{grant,revoke,regrant,role,permit,unrole,inherit,disinherit,unit,move,ununit,member,manage,dismiss,owner,several}'::text[]) AS k"
+is( sql($node, "SELECT string_agg(k, ', ') FROM unnest('{grant,revoke,regrant,role,permit,unrole,inherit,disinherit,unit,seal,unseal,move,ununit,member,manage,dismiss,owner,several}'::text[]) AS k"
 		  . " WHERE NOT EXISTS (SELECT FROM model.tally WHERE kind = k AND outcome = 'done') OR NOT EXISTS (SELECT FROM model.tally WHERE kind = k AND outcome = '42501')"),
 	'', 'steps of each kind are done, and refused');
 my $share = sql($node, "SELECT round(100.0 * sum(n) FILTER (WHERE outcome = 'done') / sum(n)) FROM model.tally WHERE kind !~ '^together'");
