@@ -7,7 +7,7 @@ SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
 SET LOCAL max_parallel_workers_per_gather = 0;
 SET LOCAL jit = off;
-SELECT plan(19);
+SELECT plan(20);
 
 \ir fixture/inbox.sql
 
@@ -33,6 +33,8 @@ SELECT o, m, 1000 * o + 1 + model.dice(120, 'role', s), CASE WHEN model.dice(6, 
 INSERT INTO chat_rbac.role (org_id, role_id, name, permissions) SELECT o, 9000 + o, 'Asker', '{role.view}' FROM generate_series(1, 2) o;
 INSERT INTO chat_rbac.member (org_id, member_id, name) SELECT o, 300, 'Asker' FROM generate_series(1, 2) o;
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) SELECT o, 300, 9000 + o FROM generate_series(1, 2) o;
+-- some units of one org are sealed, high up, at the bottom and below another
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id IN (3, 7, 14, 22, 31, 38);
 ANALYZE chat_rbac.role, chat_rbac.role_inherit, chat_rbac.role_grant;
 
 --
@@ -152,6 +154,9 @@ SELECT is((SELECT string_agg(what, ', ' ORDER BY what) FROM (
                SELECT coalesce(t, 'anywhere') || ' ' || v AS what FROM unnest('{conversation,message,attachment,reply,reaction,customer,contact,task,lead,NULL}'::text[]) t, unnest('{true,false}'::text[]) v
                EXCEPT SELECT coalesce(tab::text, 'anywhere') || ' ' || can::text FROM model.checked) missing), NULL, 'every table was seen with yes and with no');
 SELECT cmp_ok((SELECT count(*) FROM model.answer WHERE can), '>', 500::bigint, 'yes was said often');
+SELECT set_config('chat_rbac.identity', '1/300', true) \g /dev/null
+SELECT cmp_ok((SELECT count(DISTINCT q.n) FROM model.question q JOIN model.answer a USING (n) CROSS JOIN LATERAL chat_rbac.explain_access(q.member_id, q.permission::chat_rbac.permission, q.tab, VARIADIC ARRAY[q.key]) e
+                WHERE q.org_id = 1 AND q.tab = 'inbox.conversation'::regclass AND NOT a.can AND e.why LIKE '%(sealed)%'), '>', 20::bigint, 'a seal was why, often');
 
 SELECT is_empty($$SELECT * FROM model.narrowed WHERE explained IS DISTINCT FROM CASE WHEN can THEN 'allowed' ELSE 'denied' END LIMIT 5$$, 'narrowed to one role: the same');
 SELECT is_empty($$SELECT * FROM model.narrowed WHERE can AND (granted = 0 OR lacking > 0) LIMIT 5$$, 'and by a grant of what is active');
