@@ -217,13 +217,13 @@ BEGIN
 		WHEN 'unit' THEN
 			IF opens OR deed = 'change' AND changed && '{parent_id,sealed}' THEN
 				RETURN QUERY SELECT p, (was ->> 'unit_id')::bigint, max(coalesce(upper(g.valid), 'infinity')),
-					format(CASE WHEN opens OR NOT 'parent_id' = ANY (changed) THEN 'open unit "%s" to others who hold it'
-						ELSE 'move unit "%s" to where others hold it' END, was ->> 'name'), NULL::text, NULL::text
+					format(CASE WHEN deed = 'change' AND 'parent_id' = ANY (changed) THEN 'move unit "%s" to where others hold it'
+						ELSE 'open unit "%s" to others who hold it' END, was ->> 'name'), NULL::text, NULL::text
 				FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
 				WHERE EXISTS (
 					SELECT FROM (
 						SELECT NULL::bigint WHERE opens
-						UNION SELECT chat_rbac.places_above(org, (becomes ->> 'parent_id')::bigint) WHERE NOT opens AND NOT (becomes ->> 'sealed')::boolean
+						UNION SELECT chat_rbac.places_above(org, (becomes ->> 'parent_id')::bigint) WHERE NOT (becomes ->> 'sealed')::boolean
 						EXCEPT SELECT chat_rbac.places_above(org, (was ->> 'unit_id')::bigint)) AS gains (unit_id)
 					WHERE gains.unit_id IS NOT DISTINCT FROM g.unit_id)
 				GROUP BY p ORDER BY 1;
@@ -233,7 +233,8 @@ BEGIN
 				RETURN QUERY SELECT p, NULL::bigint, max(coalesce(upper(g.valid), 'infinity')),
 					format('give unit "%s" a key where others hold it', becomes ->> 'name'), NULL::text, NULL::text
 				FROM chat_rbac.live_grants(org) AS g CROSS JOIN LATERAL chat_rbac.permissions_within(org, ARRAY[g.role_id]) AS p
-				WHERE g.unit_id IN (SELECT chat_rbac.places_above(org, coalesce(was ->> 'unit_id', becomes ->> 'parent_id')::bigint))
+				WHERE g.unit_id IN (SELECT (was ->> 'unit_id')::bigint
+									UNION SELECT chat_rbac.places_above(org, (becomes ->> 'parent_id')::bigint) WHERE NOT (becomes ->> 'sealed')::boolean)
 				GROUP BY p ORDER BY 1;
 			END IF;
 		WHEN 'member' THEN

@@ -19,6 +19,7 @@ DELETE FROM chat_rbac.role_inherit;
 DELETE FROM chat_rbac.role;
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, parent_id, name)
 SELECT o, u, 'team', nullif(model.dice(u, 'parent', o || ' ' || u), 0), 'Unit ' || u FROM generate_series(1, 2) o, generate_series(1, 14) u ORDER BY o, u;
+UPDATE chat_rbac.unit SET sealed = true WHERE unit_id IN (3, 9, 12);
 INSERT INTO chat_rbac.member (org_id, member_id, name, active) SELECT o, m, 'Member ' || m, m % 7 > 0 FROM generate_series(1, 2) o, generate_series(1, 12) m;
 INSERT INTO chat_rbac.role (org_id, role_id, name, permissions)
 SELECT o, r, 'Role ' || r, ARRAY(SELECT (ARRAY['task.view', 'task.edit', 'lead.view', 'lead.*', '*.view', 'task.*'])[1 + model.dice(6, 'what', s)] || (ARRAY['', '', '@own', '@linked'])[1 + model.dice(4, 'relation', s)]
@@ -48,8 +49,8 @@ CREATE FUNCTION model.take(which text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO model.above
     WITH RECURSIVE a (org_id, unit_id, above) AS (
         SELECT org_id, unit_id, unit_id FROM chat_rbac.unit
-        UNION SELECT a.org_id, a.unit_id, u.parent_id FROM a JOIN chat_rbac.unit u ON u.org_id = a.org_id AND u.unit_id = a.above WHERE u.parent_id IS NOT NULL)
-    SELECT which, * FROM a UNION SELECT which, org_id, unit_id, 0 FROM a UNION SELECT which, org_id, 0, 0 FROM chat_rbac.org;
+        UNION SELECT a.org_id, a.unit_id, coalesce(u.parent_id, 0) FROM a JOIN chat_rbac.unit u ON u.org_id = a.org_id AND u.unit_id = a.above WHERE NOT u.sealed)
+    SELECT which, * FROM a UNION SELECT which, org_id, 0, 0 FROM chat_rbac.org;
     INSERT INTO model.held
     WITH RECURSIVE c (org_id, role_id, has) AS (
         SELECT org_id, role_id, role_id FROM chat_rbac.role
@@ -64,7 +65,7 @@ $$;
 
 -- Some changes, as text
 CREATE FUNCTION model.changes(seed text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT string_agg(CASE model.dice(9, 'kind', s)
+    SELECT string_agg(CASE model.dice(12, 'kind', s)
         WHEN 0 THEN format('INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, unit_id) VALUES (%s, %s, %s, %s, %s)', o, 1000 + n, m, r, coalesce(u::text, 'NULL'))
         WHEN 1 THEN format('DELETE FROM chat_rbac.role_grant WHERE grant_id %% 9 = %s', m % 9)
         WHEN 2 THEN format('UPDATE chat_rbac.member SET active = NOT active WHERE org_id = %s AND member_id = %s', o, m)
@@ -73,6 +74,9 @@ CREATE FUNCTION model.changes(seed text) RETURNS text LANGUAGE sql STABLE AS $$
         WHEN 5 THEN format('UPDATE chat_rbac.role SET permissions = ''{task.edit@own, lead.view}'' WHERE org_id = %s AND role_id = %s', o, r)
         WHEN 6 THEN format('DELETE FROM chat_rbac.role_inherit WHERE senior_id = %s', r)
         WHEN 7 THEN format('UPDATE chat_rbac.role_grant SET unit_id = %s WHERE grant_id %% 11 = %s', coalesce(u::text, 'NULL'), m % 11)
+        WHEN 8 THEN format('UPDATE chat_rbac.unit SET sealed = NOT sealed WHERE org_id = %s AND unit_id = %s', o, 1 + m)
+        WHEN 9 THEN format('UPDATE chat_rbac.unit SET sealed = NOT sealed, parent_id = nullif(%s, 0) WHERE org_id = %s AND unit_id IN (9, 14)', m % 5, o)
+        WHEN 10 THEN format('UPDATE chat_rbac.unit SET sealed = true WHERE org_id = %s AND unit_id %% 4 = %s', o, m % 4)
         ELSE format('INSERT INTO chat_rbac.unit (org_id, unit_id, kind, parent_id, name) VALUES (%s, %s, ''team'', %s, ''New''); UPDATE chat_rbac.role_grant SET valid = ''(,)'' WHERE grant_id = %s',
                     o, 100 + n, coalesce(u::text, 'NULL'), n * 7) END, '; ')
       FROM (SELECT n, seed || ' ' || n AS s, 1 + model.dice(2, 'org', seed || n) AS o, 1 + model.dice(12, 'm', seed || n) AS m, 1 + model.dice(8, 'r', seed || n) AS r,

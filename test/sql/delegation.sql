@@ -146,6 +146,17 @@ INSERT INTO chat_rbac.signing_key (org_id, algorithm, secret) VALUES (1, 'HS256'
 INSERT INTO chat_rbac.known_permission (name, description) VALUES ('ship.sink', 'Sink a ship');                                -- fail
 UPDATE chat_rbac.org SET name = 'acme inc' RETURNING name;
 UPDATE chat_rbac.org SET name = 'acme';
+-- a unit that gets another key as it moves is moved all the same
+RESET ROLE; RESET chat_rbac.identity;
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, unit_id) SELECT 1, 900, 5, role_id, 20 FROM chat_rbac.role WHERE org_id = 1 AND name = 'Finance';
+SET chat_rbac.identity = '1/2'; SET ROLE regress_chat_rbac_app;
+UPDATE chat_rbac.unit SET parent_id = 20 WHERE unit_id = 12;                                                                   -- fail: to where Bob sees the money
+UPDATE chat_rbac.unit SET key = 120, parent_id = 20 WHERE unit_id = 12;                                                        -- fail
+UPDATE chat_rbac.unit SET key = 120 WHERE unit_id = 12 RETURNING key;
+UPDATE chat_rbac.unit SET key = 12 WHERE unit_id = 12;
+RESET ROLE; RESET chat_rbac.identity;
+DELETE FROM chat_rbac.role_grant WHERE grant_id = 900;
+SET ROLE regress_chat_rbac_app;
 
 --
 -- Owners

@@ -250,7 +250,7 @@ BEGIN
 			u := 3 + model.dice(8);
 			UPDATE chat_rbac.unit SET sealed = true WHERE org_id = o AND unit_id = u;
 			INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id)
-			SELECT o, v.m, r.role_id, u FROM (VALUES (1 + model.dice(9), 'Owner'), (1 + model.dice(9), model.one_of('{Owner,Admin,Manager}')), (1 + model.dice(12), 'delegate'), (1 + model.dice(12), model.one_of('{lead,role 54,role 55}'))) AS v (m, r)
+			SELECT o, v.m, r.role_id, u FROM (VALUES (CASE WHEN model.chance(0.6) THEN 1 ELSE 1 + model.dice(9) END, 'Owner'), (1 + model.dice(9), model.one_of('{Owner,Admin,Manager}')), (1 + model.dice(12), 'delegate'), (1 + model.dice(12), model.one_of('{lead,role 54,role 55}'))) AS v (m, r)
 			JOIN chat_rbac.role r ON r.org_id = o AND r.name = v.r;
 		END LOOP;
 	END LOOP;
@@ -308,7 +308,7 @@ BEGIN
 		WHEN 'unseal' THEN format('UPDATE chat_rbac.unit SET %s WHERE ', model.one_of(ARRAY['sealed = false', 'sealed = false', 'sealed = false', 'sealed = NOT sealed', 'sealed = false, key = ' || 1 + model.dice(14), format('sealed = false, parent_id = %s', u)]))
 			|| model.which('unit_id', coalesce((SELECT min(x.unit_id) FROM (SELECT unit_id FROM chat_rbac.unit t WHERE org_id = org AND sealed ORDER BY random() LIMIT 1) AS x), 1 + model.dice(12))::text)
 		WHEN 'move' THEN format('UPDATE chat_rbac.unit SET parent_id = %s WHERE ', u) || model.which('unit_id', (1 + model.dice(12))::text)
-		WHEN 'key' THEN 'UPDATE chat_rbac.unit SET ' || model.one_of(ARRAY['key = ' || 1 + model.dice(14), 'kind = ''team''', 'kind = ''inbox''', 'key = NULL', 'name = ''x''', 'unit_id = 20']) || ' WHERE ' || model.which('unit_id', (1 + model.dice(12))::text)
+		WHEN 'key' THEN 'UPDATE chat_rbac.unit SET ' || model.one_of(ARRAY['key = ' || 1 + model.dice(14), format('key = %s, parent_id = %s', 1 + model.dice(14), u), 'kind = ''team''', 'kind = ''inbox''', 'key = NULL', 'name = ''x''', 'unit_id = 20']) || ' WHERE ' || model.which('unit_id', (1 + model.dice(12))::text)
 		WHEN 'ununit' THEN 'DELETE FROM chat_rbac.unit WHERE ' || model.which('unit_id', coalesce((SELECT min(x.unit_id) FROM (SELECT unit_id FROM chat_rbac.unit t WHERE org_id = org
 			AND NOT EXISTS (SELECT FROM chat_rbac.unit b WHERE b.org_id = org AND b.parent_id = t.unit_id) AND NOT EXISTS (SELECT FROM chat_rbac.role_grant b WHERE b.org_id = org AND b.unit_id = t.unit_id)
 			ORDER BY random() LIMIT 1) AS x), 1 + model.dice(14))::text)
@@ -396,7 +396,10 @@ END
 $$;
 
 CREATE FUNCTION an_actor(org bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
-	SELECT member_id FROM chat_rbac.member WHERE org_id = org AND (active OR chance(0.02)) ORDER BY random() - (member_id < 9)::int * 0.5 LIMIT 1;
+	SELECT member_id FROM chat_rbac.member m WHERE org_id = org AND (active OR chance(0.02))
+	-- often one who can do something, at a seal too
+	ORDER BY random() - (member_id < 9)::int * 0.5
+		- (chance(0.1) AND EXISTS (SELECT FROM chat_rbac.role_grant g JOIN chat_rbac.unit u USING (org_id, unit_id) WHERE g.org_id = m.org_id AND g.member_id = m.member_id AND u.sealed))::int LIMIT 1;
 $$;
 
 CREATE PROCEDURE alone(steps int) LANGUAGE plpgsql AS $$
