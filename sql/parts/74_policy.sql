@@ -36,17 +36,17 @@ END;
 COMMENT ON FUNCTION chat_rbac.policy_path(jsonb) IS 'Internal to policies: an array of names as "EMEA / Support / Tier 1".';
 
 CREATE FUNCTION chat_rbac.policy_tree(org bigint)
-RETURNS TABLE (unit_id bigint, parent_id bigint, depth integer, path jsonb, names text[], kind text, key bigint, name text)
+RETURNS TABLE (unit_id bigint, parent_id bigint, depth integer, path jsonb, names text[], kind text, key bigint, name text, sealed boolean)
 LANGUAGE sql STABLE ROWS 100
 BEGIN ATOMIC
 	WITH RECURSIVE tree AS (
-		SELECT u.unit_id, u.parent_id, 0 AS depth, jsonb_build_array(u.name) AS path, ARRAY[u.name] AS names, u.kind, u.key, u.name
+		SELECT u.unit_id, u.parent_id, 0 AS depth, jsonb_build_array(u.name) AS path, ARRAY[u.name] AS names, u.kind, u.key, u.name, u.sealed
 		FROM chat_rbac.unit u WHERE u.org_id = org AND u.parent_id IS NULL
 		UNION ALL
-		SELECT u.unit_id, u.parent_id, t.depth + 1, t.path || to_jsonb(u.name), t.names || u.name, u.kind, u.key, u.name
+		SELECT u.unit_id, u.parent_id, t.depth + 1, t.path || to_jsonb(u.name), t.names || u.name, u.kind, u.key, u.name, u.sealed
 		FROM tree t JOIN chat_rbac.unit u ON u.org_id = org AND u.parent_id = t.unit_id
 	)
-	SELECT tree.unit_id, tree.parent_id, tree.depth, tree.path, tree.names, tree.kind, tree.key, tree.name FROM tree;
+	SELECT tree.unit_id, tree.parent_id, tree.depth, tree.path, tree.names, tree.kind, tree.key, tree.name, tree.sealed FROM tree;
 END;
 COMMENT ON FUNCTION chat_rbac.policy_tree(bigint) IS 'Internal to policies: the units of an org with the names from the top down.';
 
@@ -75,7 +75,7 @@ BEGIN
 	SELECT jsonb_build_object('format', 'chat_rbac policy 1', 'org', org,
 		'units', ('[' || coalesce(string_agg(
 			CASE WHEN w.depth > w.before OR w.before IS NULL THEN '' ELSE ',' END ||
-			format('{"name":%s,"kind":%s,"key":%s', to_json(w.name), to_json(w.kind), w.key) ||
+			format('{"name":%s,"kind":%s,"key":%s', to_json(w.name), to_json(w.kind), w.key) || CASE WHEN w.sealed THEN ',"sealed":true' ELSE '' END ||
 			CASE WHEN w.after > w.depth THEN ',"units":[' ELSE '}' || repeat(']}', w.depth - coalesce(w.after, 0)) END,
 			'' ORDER BY w.names COLLATE "C"), '') || ']')::jsonb)
 	INTO document
@@ -123,7 +123,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.export_policy(text, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.export_policy(text, boolean) IS 'An org''s policy as one document, by names: {"format": "chat_rbac policy 1", "org", "units": [{"name", "kind", "key", "units": [...]}], "roles": [{"name", "permissions", "inherits", "max_duration"}], "separations": [{"name", "kind", "cardinality", "roles"}]}; with members also "members": [{"name", "subject", "active", "grants": [{"role", "unit": [names from the top], "valid", "shift", "reason"}]}]. The same policy is the same document. SQLSTATE 42501 unless all of the org may be seen, 42P09 for names that are not unique.';
+COMMENT ON FUNCTION chat_rbac.export_policy(text, boolean) IS 'An org''s policy as one document, by names: {"format": "chat_rbac policy 1", "org", "units": [{"name", "kind", "key", "sealed", "units": [...]}], "roles": [{"name", "permissions", "inherits", "max_duration"}], "separations": [{"name", "kind", "cardinality", "roles"}]}; with members also "members": [{"name", "subject", "active", "grants": [{"role", "unit": [names from the top], "valid", "shift", "reason"}]}]. The same policy is the same document. SQLSTATE 42501 unless all of the org may be seen, 42P09 for names that are not unique.';
 
 /* ---- what a document must be ---- */
 
@@ -230,7 +230,7 @@ $$;
 COMMENT ON FUNCTION chat_rbac.policy_known(text, text, text, text[]) IS 'Internal to policies: the error (SQLSTATE 42704) for a name that the document does not have, with near names.';
 
 CREATE FUNCTION chat_rbac.policy_units(policy jsonb)
-RETURNS TABLE (n integer, parent integer, place text, path jsonb, name text, kind text, key bigint)
+RETURNS TABLE (n integer, parent integer, place text, path jsonb, name text, kind text, key bigint, sealed boolean)
 LANGUAGE sql STABLE ROWS 100
 BEGIN ATOMIC
 	WITH RECURSIVE node (ord, path, item) AS (
@@ -247,13 +247,13 @@ BEGIN ATOMIC
 		FROM node
 	), shaped AS MATERIALIZED (
 		SELECT checked.*, chat_rbac.policy_shape(checked.place, checked.item,
-			'{"name": "text!", "kind": "text!", "key": "integer", "units": "list"}')::text AS shaped,
+			'{"name": "text!", "kind": "text!", "key": "integer", "sealed": "boolean", "units": "list"}')::text AS shaped,
 			CASE WHEN cardinality(checked.ord) > 100
 				/* not a constant, which the planner would run */
 				THEN chat_rbac.raise_error('54000', left(checked.place, 0) || 'the units of the policy are nested more than 100 deep', NULL, NULL)::text END AS deep
 		FROM checked
 	)
-	SELECT s.n, p.n, s.place, s.path, s.item ->> 'name', s.item ->> 'kind', (s.item -> 'key')::bigint
+	SELECT s.n, p.n, s.place, s.path, s.item ->> 'name', s.item ->> 'kind', (s.item -> 'key')::bigint, (s.item -> 'sealed')::boolean
 	FROM shaped s LEFT JOIN shaped p ON p.ord = s.ord[:cardinality(s.ord) - 1]
 	ORDER BY s.n;
 END;
@@ -400,6 +400,15 @@ BEGIN
 	END LOOP;
 	kept := ARRAY(SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = o AND u.unit_id <> ALL (coalesce(array_remove(ids, NULL), '{}')));
 
+	/* opened before the rest, and sealed when it is done: what is granted there may be by who is outside; a unit before those above it */
+	RETURN QUERY
+	SELECT CASE WHEN s.sealed THEN 10 ELSE 3 END, 'change', 'unit', chat_rbac.policy_path(d.path), CASE WHEN s.sealed THEN 'sealed' ELSE 'opened' END,
+		jsonb_build_object('n', d.n, 'id', u.unit_id, 'sealed', s.sealed)
+	FROM chat_rbac.policy_units(policy) AS d
+	LEFT JOIN chat_rbac.unit u ON u.org_id = o AND u.unit_id = ids[d.n]
+	CROSS JOIN LATERAL (SELECT coalesce(d.sealed, u.sealed AND NOT prune, false)) AS s (sealed)
+	WHERE s.sealed <> coalesce(u.sealed, false)
+	ORDER BY d.n DESC;
 	RETURN QUERY
 	SELECT 3, CASE WHEN u.unit_id IS NULL THEN 'create' ELSE 'change' END, 'unit', chat_rbac.policy_path(d.path),
 		CASE WHEN u.unit_id IS NULL THEN concat_ws(' ', d.kind, d.key) ELSE concat_ws('; ',
@@ -556,7 +565,7 @@ BEGIN
 
 	IF prune THEN
 		RETURN QUERY
-		SELECT CASE WHEN held.n > 0 THEN 0 ELSE 10 END, CASE WHEN held.n > 0 THEN 'refused' ELSE 'delete' END, 'role', r.name,
+		SELECT CASE WHEN held.n > 0 THEN 0 ELSE 11 END, CASE WHEN held.n > 0 THEN 'refused' ELSE 'delete' END, 'role', r.name,
 			CASE WHEN held.n > 0 THEN format('it is granted to %s', held.who)
 				WHEN parted.names IS NOT NULL THEN format('it is in separation %s', parted.names) END,
 			jsonb_build_object('id', r.role_id)
@@ -570,7 +579,7 @@ BEGIN
 		WHERE r.org_id = o AND r.name NOT IN (SELECT e ->> 'name' FROM jsonb_array_elements(policy -> 'roles') AS e)
 		ORDER BY r.name COLLATE "C";
 		RETURN QUERY
-		SELECT CASE WHEN held.n > 0 THEN 0 ELSE 11 END, CASE WHEN held.n > 0 THEN 'refused' ELSE 'delete' END, 'unit', chat_rbac.policy_path(t.path),
+		SELECT CASE WHEN held.n > 0 THEN 0 ELSE 12 END, CASE WHEN held.n > 0 THEN 'refused' ELSE 'delete' END, 'unit', chat_rbac.policy_path(t.path),
 			CASE WHEN held.n > 0 THEN format('roles are granted there to %s', held.who) ELSE concat_ws(' ', t.kind, t.key) END,
 			jsonb_build_object('id', t.unit_id)
 		FROM chat_rbac.policy_tree(o) AS t
@@ -666,9 +675,14 @@ BEGIN
 				RETURNING unit_id INTO made;
 				units[(r.item ->> 'n')::integer] := made;
 			WHEN 'unit change' THEN
-				UPDATE chat_rbac.unit u SET kind = r.item ->> 'kind', key = (r.item ->> 'key')::bigint, name = r.item ->> 'name',
-					parent_id = coalesce((r.item ->> 'parent_id')::bigint, units[(r.item ->> 'parent')::integer])
-				WHERE u.org_id = o AND u.unit_id = (r.item -> 'id')::bigint;
+				IF r.item ? 'sealed' THEN
+					UPDATE chat_rbac.unit u SET sealed = (r.item -> 'sealed')::boolean
+					WHERE u.org_id = o AND u.unit_id = coalesce((r.item ->> 'id')::bigint, units[(r.item ->> 'n')::integer]);
+				ELSE
+					UPDATE chat_rbac.unit u SET kind = r.item ->> 'kind', key = (r.item ->> 'key')::bigint, name = r.item ->> 'name',
+						parent_id = coalesce((r.item ->> 'parent_id')::bigint, units[(r.item ->> 'parent')::integer])
+					WHERE u.org_id = o AND u.unit_id = (r.item -> 'id')::bigint;
+				END IF;
 			WHEN 'role create' THEN
 				INSERT INTO chat_rbac.role (org_id, name, permissions, max_duration)
 				VALUES (o, r.item ->> 'name', (r.item ->> 'permissions')::chat_rbac.permset, (r.item ->> 'max_duration')::interval);
@@ -718,4 +732,4 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.import_policy(text, jsonb, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.import_policy(text, jsonb, boolean) IS 'Makes an org as a document of export_policy() says, and returns what it did: no row, and nothing written, where it is so. What the document does not have stays, or goes with prune; members always stay. All or nothing: SQLSTATE 22023, 23000, 42704 or 54000 for a document that is wrong, 2BP01 for what cannot be deleted, 42P09 for names that are not unique, 42501 for what the caller may not do, 25000 at another isolation level than READ COMMITTED.';
+COMMENT ON FUNCTION chat_rbac.import_policy(text, jsonb, boolean) IS 'Makes an org as a document of export_policy() says, and returns what it did: no row, and nothing written, where it is so. What the document does not have stays, or goes with prune (that a unit is sealed too); members always stay. All or nothing: SQLSTATE 22023, 23000, 42704 or 54000 for a document that is wrong, 2BP01 for what cannot be deleted, 42P09 for names that are not unique, 42501 for what the caller may not do, 25000 at another isolation level than READ COMMITTED.';

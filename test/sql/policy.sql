@@ -129,6 +129,22 @@ SELECT * FROM chat_rbac.import_policy('acme', (SELECT policy FROM doc WHERE name
 RESET ROLE; RESET chat_rbac.identity;
 
 --
+-- Sealed units
+--
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id IN (1, 2);
+INSERT INTO doc VALUES ('sealed', chat_rbac.export_policy('acme', true));
+SELECT policy -> 'units' AS units FROM doc WHERE name = 'sealed';
+SELECT * FROM chat_rbac.diff_policy('acme', (SELECT policy FROM doc WHERE name = 'sealed'), true);
+-- a document that says nothing of it opens nothing, but with prune; one that says so does
+SELECT * FROM chat_rbac.diff_policy('acme', (SELECT policy FROM doc WHERE name = 'people'));
+SELECT * FROM chat_rbac.diff_policy('acme', (SELECT policy FROM doc WHERE name = 'people'), true);
+SELECT * FROM chat_rbac.diff_policy('acme', (SELECT jsonb_set(policy, '{units,1,sealed}', 'false') FROM doc WHERE name = 'sealed'));
+SELECT * FROM chat_rbac.import_policy('acme', (SELECT policy FROM doc WHERE name = 'people'), true);
+SELECT * FROM chat_rbac.import_policy('acme', (SELECT policy FROM doc WHERE name = 'sealed'));
+SELECT chat_rbac.export_policy('acme', true) = policy AS equal FROM doc WHERE name = 'sealed';
+UPDATE chat_rbac.unit SET sealed = false WHERE org_id = 1;
+
+--
 -- Units and members that are told by what they have
 --
 SELECT change, kind, name, detail FROM chat_rbac.diff_policy('acme', jsonb_set((SELECT policy FROM doc WHERE name = 'acme'), '{units}',
@@ -177,7 +193,7 @@ SELECT pg_temp.try(pg_temp.with(p::jsonb)) FROM (VALUES
   (15, '{"units": [{"name": "A", "kind": "team", "key": 1.5}]}'), (16, '{"units": [{"name": "A", "kind": "team", "key": 1e30}]}'), (17, '{"units": [{"name": "A", "kind": "team", "key": "1"}]}'),
   (18, '{"units": [{"name": "A", "kind": "team", "keys": 1}]}'), (19, '{"units": [{"name": "A", "kind": "team", "units": [{"name": "B", "kind": "team", "parent": "A"}]}]}'),
   (20, '{"units": [{"name": "A", "kind": "team"}, {"name": "A", "kind": "inbox"}]}'), (21, '{"units": [{"name": "A", "kind": "t", "key": 1, "units": [{"name": "B", "kind": "t", "key": 1}]}]}'),
-  (22, '{"units": [{"name": "A", "kind": "t", "units": {"name": "B"}}]}'),
+  (22, '{"units": [{"name": "A", "kind": "t", "units": {"name": "B"}}]}'), (23, '{"units": [{"name": "A", "kind": "t", "sealed": "yes"}]}'),
   (30, '{"roles": [null]}'), (31, '{"roles": [{"name": "A"}]}'), (32, '{"roles": [{"name": "A", "permissions": "*.*"}]}'), (33, '{"roles": [{"name": "A", "permissions": [null]}]}'),
   (34, '{"roles": [{"name": "A", "permissions": ["conversation.veiw"]}]}'), (35, '{"roles": [{"name": "A", "permissions": ["conversation view"]}]}'), (36, '{"roles": [{"name": "A", "permissions": ["*.*", "*.*"]}]}'),
   (37, '{"roles": [{"name": "A", "permissions": []}, {"name": "A", "permissions": []}]}'), (38, '{"roles": [{"name": "A", "permissions": [], "max_duration": "soon"}]}'),
@@ -207,6 +223,26 @@ ROLLBACK;
 -- nothing of it has come in
 SELECT chat_rbac.export_policy('acme', true) = policy AS equal FROM doc WHERE name = 'people';
 SELECT * FROM chat_rbac.import_policy(NULL, (SELECT policy FROM doc WHERE name = 'acme'));    -- fail
+
+
+--
+-- A unit that is made is sealed last, when those are inside who could open it
+--
+TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
+SELECT chat_rbac.create_org('acme', 1) \g /dev/null
+INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 11, 'Olga'), (1, 12, 'Hana');
+INSERT INTO chat_rbac.role (org_id, name, permissions) VALUES (1, 'Warden', '{unit.manage, role.assign}'), (1, 'Reader', '{role.view, unit.view, member.view}');
+SELECT chat_rbac.grant_role('acme', 'Olga', 'Owner') IS NOT NULL AS granted;
+CREATE FUNCTION pg_temp.hr(sealed text, grants jsonb) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT jsonb_build_object('members', jsonb_build_array(jsonb_build_object('name', 'Hana', 'grants', grants)), 'units', format('[{"name": "HR", "kind": "team", "key": 1%s, "units": [{"name": "Payroll", "kind": "team", "key": 2}]}]', sealed)::jsonb)
+    || (chat_rbac.export_policy('acme') - 'units') $$;
+SET chat_rbac.identity = '1/11';
+SET ROLE regress_chat_rbac_app;
+SELECT * FROM chat_rbac.import_policy('acme', pg_temp.hr(', "sealed": true', '[]'));                 -- fail
+SELECT * FROM chat_rbac.import_policy('acme', pg_temp.hr(', "sealed": true', '[{"role": "Warden", "unit": ["HR"]}]'));
+SELECT * FROM chat_rbac.import_policy('acme', pg_temp.hr(', "sealed": false', '[{"role": "Warden", "unit": ["HR"]}]'));       -- fail: the owner is outside
+RESET ROLE; RESET chat_rbac.identity;
+SELECT name, sealed FROM chat_rbac.unit ORDER BY unit_id;
 
 -- clean up
 TRUNCATE chat_rbac.org RESTART IDENTITY CASCADE;
