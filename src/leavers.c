@@ -413,7 +413,7 @@ static Subject *
 require_receiver(int64 org, int64 receiver)
 {
 	Subject    *subject = find_subject(psprintf("SELECT name, NULL, NULL::bigint, active FROM chat_rbac.member"
-												" WHERE org_id = " INT64_FORMAT " AND member_id = " INT64_FORMAT, org, receiver));
+												" WHERE org_id = " INT64_FORMAT " AND member_id = " INT64_FORMAT " FOR SHARE", org, receiver));
 
 	if (subject == NULL)
 		raise_missing("member", receiver);

@@ -55,7 +55,7 @@ END;
 REVOKE ALL ON FUNCTION chat_rbac.work_condition(jsonb, text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.work_condition(jsonb, text, bigint) IS 'Internal: that a row is open work of a member by one of the columns of "work".';
 
-CREATE FUNCTION chat_rbac.shown_condition(org bigint, member bigint, spec jsonb) RETURNS text
+CREATE FUNCTION chat_rbac.shown_condition(org bigint, member bigint, spec jsonb, person text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -63,7 +63,7 @@ DECLARE
 	view constant text := coalesce(spec ->> 'view', (spec ->> 'resource') || '.view');
 	ties constant text[] := ARRAY(
 		SELECT DISTINCT r.key FROM jsonb_each(spec -> 'relations') AS r, jsonb_each(r.value) AS t
-		WHERE spec -> 'work' ? t.key AND t.value IN ('"$member"', '"$members"'));
+		WHERE t.key = person AND t.value IN ('"$member"', '"$members"'));
 	places bigint[];
 	hidden bigint[];
 	reached bigint[];
@@ -87,8 +87,8 @@ BEGIN
 	RETURN coalesce('NOT ' || chat_rbac.units_condition(org, spec, hidden), 'true');
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.shown_condition(bigint, bigint, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.shown_condition(bigint, bigint, jsonb) IS 'Internal: that a row would be where a member, whose work it is then, has a grant that shows it, now or later, on shift or not.';
+REVOKE ALL ON FUNCTION chat_rbac.shown_condition(bigint, bigint, jsonb, text) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.shown_condition(bigint, bigint, jsonb, text) IS 'Internal: that a row would be where a member whose work it is by that column has a grant that shows it, now or later, on shift or not.';
 
 CREATE FUNCTION chat_rbac.plural(noun text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -123,7 +123,9 @@ BEGIN
 				ELSE format('%I = CASE WHEN %s THEN %s ELSE %1$I END', w, chat_rbac.work_condition(p.spec, w, member), coalesce(receiver::text, 'NULL')) END, ', ')
 			FROM unnest(people) AS w), target);
 		remains := format('SELECT count(*) FROM %s WHERE %s', p.relation, target);
-		lost := format('SELECT count(*) FROM %s WHERE %s AND (%s) IS NOT TRUE', p.relation, target, chat_rbac.shown_condition(org, receiver, p.spec));
+		lost := format('SELECT count(*) FROM %s WHERE %s AND (%s) IS NOT TRUE', p.relation, target, (
+			SELECT string_agg(format('%s AND (%s)', chat_rbac.work_condition(p.spec, w, member), chat_rbac.shown_condition(org, receiver, p.spec, w)), ' OR ')
+			FROM unnest(people) AS w));
 		RETURN NEXT;
 	END LOOP;
 END
