@@ -18,6 +18,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
@@ -30,11 +31,15 @@ PG_FUNCTION_INFO_V1(chat_rbac_hand_over);
 PG_FUNCTION_INFO_V1(chat_rbac_merge_units);
 
 #define STEP_COLUMNS \
-	"SELECT s.relation::pg_catalog.oid::pg_catalog.int8, s.what, s.noun, chat_rbac.plural(s.noun), s.change, s.remains, s.lost"
+	"SELECT s.relation::pg_catalog.oid::pg_catalog.int8, s.what, s.noun, chat_rbac.plural(s.noun), s.change, s.remains, s.lost, s.hidden"
+
+/* The sealed units of which the caller is not told, unless above policies. */
+#define UNTOLD(above, permission) \
+	"CASE WHEN " above " THEN '{}' ELSE chat_rbac.sealed_off($1, '{" permission "}') END"
 
 static RbacQuery work_steps = {
-	STEP_COLUMNS " FROM chat_rbac.work_steps($1, $2, $3, $4) AS s",
-	4, {INT8OID, INT8OID, INT8OID, INT8OID}, NULL
+	STEP_COLUMNS " FROM chat_rbac.work_steps($1, $2, $3, $4, " UNTOLD("$5", "member.manage") ") AS s",
+	5, {INT8OID, INT8OID, INT8OID, INT8OID, BOOLOID}, NULL
 };
 
 static RbacQuery leave_steps = {
@@ -43,8 +48,8 @@ static RbacQuery leave_steps = {
 };
 
 static RbacQuery merge_steps = {
-	STEP_COLUMNS " FROM chat_rbac.merge_steps($1, $2, $3) AS s",
-	3, {INT8OID, INT8OID, INT8OID}, NULL
+	STEP_COLUMNS " FROM chat_rbac.merge_steps($1, $2, $3, " UNTOLD("$4", "unit.manage") ") AS s",
+	4, {INT8OID, INT8OID, INT8OID, BOOLOID}, NULL
 };
 
 static RbacQuery merge_problem = {
@@ -68,6 +73,8 @@ typedef struct Step
 								 * changed; NULL: another step's does */
 	char	   *lost;			/* what the receiver would not see; NULL: no
 								 * matter */
+	char	   *hidden;			/* what is left, but not to be told; NULL:
+								 * nothing */
 	int64		done;
 	int64		left;
 } Step;
@@ -195,8 +202,16 @@ read_steps(Steps *steps, RbacQuery *query, Datum *args, const char *nulls)
 		step->change = copy_text(i, 5, own);
 		step->remains = copy_text(i, 6, own);
 		step->lost = copy_text(i, 7, own);
+		step->hidden = copy_text(i, 8, own);
 	}
 	rbac_catalog_close(&catalog);
+}
+
+/* Past policies, and so whoever could switch them off. */
+static bool
+is_above(void)
+{
+	return has_bypassrls_privilege(GetUserId()) || rbac_is_owner(rbac_catalog_relation("member"), GetUserId());
 }
 
 /* What is left over or lost, in words: 3 conversations, 1 task; NULL: nothing. */
@@ -243,7 +258,7 @@ count_lost(Steps *steps)
  * Run all; what is left then, in words, or NULL.  What another session has added
  * meanwhile is taken by a second turn, where a new snapshot shows it.
  */
-static char *
+static const char *
 take_steps(Steps *steps)
 {
 	bool		again = false;
@@ -267,6 +282,11 @@ take_steps(Steps *steps)
 		}
 		if (!again || IsolationUsesXactSnapshot())
 			break;
+	}
+	for (int i = 0; i < steps->n; i++)
+	{
+		if (!again && steps->items[i].hidden != NULL && count_past(steps->items[i].relid, steps->items[i].hidden) > 0)
+			return "what is at units that are sealed off";
 	}
 	return say_left(steps);
 }
@@ -436,8 +456,8 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 	int64		org = grants->org;
 	int64		member;
 	bool		revoke = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
-	Datum		args[4];
-	char		nulls[4] = {' ', ' ', ' ', ' '};
+	Datum		args[5];
+	char		nulls[5] = {' ', ' ', ' ', ' ', ' '};
 	Steps		steps = {0};
 	StringInfoData new;
 	RbacEvent	event = {.operation = "hand_over"};
@@ -445,7 +465,7 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 	Subject    *receiver = NULL;
 	Subject    *unit = NULL;
 	char	   *name;
-	char	   *left;
+	const char *left;
 	int			level;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
@@ -476,6 +496,7 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 	nulls[2] = PG_ARGISNULL(1) ? 'n' : ' ';
 	args[3] = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2);
 	nulls[3] = PG_ARGISNULL(2) ? 'n' : ' ';
+	args[4] = BoolGetDatum(is_above());
 	read_steps(&steps, &work_steps, args, nulls);
 	if (receiver != NULL && (left = count_lost(&steps)) != NULL)
 		ereport(ERROR,
@@ -557,14 +578,14 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 	int64		target;
 	Subject    *from;
 	Subject    *into;
-	Datum		args[3];
+	Datum		args[4];
 	Steps		steps = {0};
 	StringInfoData new;
 	RbacEvent	event = {.operation = "merge_units"};
 	const char *action = "unit.manage";
 	const char *kinds[2];
 	int64		keys[2];
-	char	   *left;
+	const char *left;
 	int			level;
 	Step	   *last;
 
@@ -589,6 +610,7 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 	args[0] = Int64GetDatum(org);
 	args[1] = Int64GetDatum(source);
 	args[2] = Int64GetDatum(target);
+	args[3] = BoolGetDatum(is_above());
 	read_steps(&steps, &merge_steps, args, NULL);
 	left = take_steps(&steps);
 	if (left != NULL)

@@ -7,13 +7,6 @@
  * our owner makes of the specifications.
  */
 
-CREATE FUNCTION chat_rbac.is_sealed(unit chat_rbac.unit) RETURNS boolean
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT coalesce((to_jsonb(unit) ->> 'sealed')::boolean, false);
-END;
-COMMENT ON FUNCTION chat_rbac.is_sealed(chat_rbac.unit) IS 'Internal: do grants from above not reach into a unit?';
-
 CREATE FUNCTION chat_rbac.units_below(org bigint, units bigint[], into_sealed boolean) RETURNS SETOF bigint
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -22,11 +15,20 @@ BEGIN ATOMIC
 		SELECT u FROM unnest(units) AS u
 		UNION
 		SELECT u.unit_id FROM down JOIN chat_rbac.unit u ON u.org_id = org AND u.parent_id = down.unit_id
-		WHERE into_sealed OR NOT chat_rbac.is_sealed(u))
+		WHERE into_sealed OR NOT u.sealed)
 	SELECT unit_id FROM down;
 END;
 REVOKE ALL ON FUNCTION chat_rbac.units_below(bigint, bigint[], boolean) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.units_below(bigint, bigint[], boolean) IS 'Internal: units and those below them, all or as far as a grant at the first ones reaches.';
+
+CREATE FUNCTION chat_rbac.sealed_off(org bigint, permissions chat_rbac.permset) RETURNS bigint[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT ARRAY(SELECT chat_rbac.sealed_units(org) EXCEPT SELECT unnest(chat_rbac.units_scope(permissions)));
+END;
+REVOKE ALL ON FUNCTION chat_rbac.sealed_off(bigint, chat_rbac.permset) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.sealed_off(bigint, chat_rbac.permset) IS 'Internal: the units at or below a seal where who asks holds none of the permissions: what is there is not theirs to know.';
 
 CREATE FUNCTION chat_rbac.units_condition(org bigint, spec jsonb, units bigint[]) RETURNS text
 LANGUAGE sql STABLE
@@ -65,7 +67,6 @@ DECLARE
 		SELECT DISTINCT r.key FROM jsonb_each(spec -> 'relations') AS r, jsonb_each(r.value) AS t
 		WHERE t.key = person AND t.value IN ('"$member"', '"$members"'));
 	places bigint[];
-	hidden bigint[];
 	reached bigint[];
 BEGIN
 	SELECT array_agg(DISTINCT g.unit_id) INTO places FROM chat_rbac.live_grants(org) AS g
@@ -77,14 +78,11 @@ BEGIN
 	ELSIF spec -> 'units' = '{}' THEN
 		/* there a relation to a person reaches from any unit, and all else takes the whole org */
 		RETURN (ties <> '{}' OR array_position(places, NULL) IS NOT NULL)::text;
-	ELSIF array_position(places, NULL) IS NULL THEN
-		RETURN coalesce(chat_rbac.units_condition(org, spec, ARRAY(SELECT chat_rbac.units_below(org, places, false))), 'false');
 	END IF;
-	reached := ARRAY(SELECT chat_rbac.units_below(org, array_remove(places, NULL), false)
-		UNION SELECT chat_rbac.units_below(org, ARRAY(
-			SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = org AND u.parent_id IS NULL AND NOT chat_rbac.is_sealed(u)), false));
-	hidden := ARRAY(SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = org AND u.unit_id <> ALL (reached));
-	RETURN coalesce('NOT ' || chat_rbac.units_condition(org, spec, hidden), 'true');
+	reached := ARRAY(SELECT chat_rbac.units_below(org, array_remove(places, NULL), false));
+	RETURN concat_ws(' AND ',
+		CASE WHEN array_position(places, NULL) IS NULL THEN coalesce(chat_rbac.units_condition(org, spec, reached), 'false') ELSE 'true' END,
+		'NOT ' || chat_rbac.units_condition(org, spec, ARRAY(SELECT chat_rbac.sealed_units(org) EXCEPT SELECT unnest(reached))));
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.shown_condition(bigint, bigint, jsonb, text) FROM PUBLIC;
@@ -95,8 +93,8 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN noun ~ 's$' THEN noun WHEN noun ~ '[^aeiou]y$' THEN left(noun, -1) || 'ies' ELSE noun || 's' END;
 COMMENT ON FUNCTION chat_rbac.plural(text) IS 'Internal: of the name of a table, for messages.';
 
-CREATE FUNCTION chat_rbac.work_steps(org bigint, member bigint, receiver bigint, unit bigint)
-RETURNS TABLE (relation regclass, what text, noun text, change text, remains text, lost text)
+CREATE FUNCTION chat_rbac.work_steps(org bigint, member bigint, receiver bigint, unit bigint, untold bigint[])
+RETURNS TABLE (relation regclass, what text, noun text, change text, remains text, lost text, hidden text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -112,8 +110,9 @@ BEGIN
 		place := CASE WHEN unit IS NOT NULL THEN chat_rbac.units_condition(org, p.spec, there) END;
 		CONTINUE WHEN unit IS NOT NULL AND place IS NULL;
 		people := ARRAY(SELECT w.k FROM jsonb_object_keys(p.spec -> 'work') AS w (k) ORDER BY 1);
-		target := format('%I = %s AND (%s)%s', p.spec ->> 'org', org,
-			(SELECT string_agg(chat_rbac.work_condition(p.spec, w, member), ' OR ') FROM unnest(people) AS w), ' AND ' || place);
+		target := format('%I = %s AND (%s)%s%s', p.spec ->> 'org', org,
+			(SELECT string_agg(chat_rbac.work_condition(p.spec, w, member), ' OR ') FROM unnest(people) AS w), ' AND ' || place,
+			' AND NOT ' || chat_rbac.units_condition(org, p.spec, untold));
 		relation := p.relation;
 		what := p.relation::text;
 		noun := replace(p.name, '_', ' ');
@@ -130,16 +129,16 @@ BEGIN
 	END LOOP;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.work_steps(bigint, bigint, bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.work_steps(bigint, bigint, bigint, bigint) IS 'Internal: for each table with "work", the statement that gives the open work of a member (at or below a unit) to another, and those that count what is left of it and what the other would not see.';
+REVOKE ALL ON FUNCTION chat_rbac.work_steps(bigint, bigint, bigint, bigint, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.work_steps(bigint, bigint, bigint, bigint, bigint[]) IS 'Internal: for each table with "work", the statement that gives the open work of a member (at or below a unit, but not at the untold ones) to another, and those that count what is left of it and what the other would not see.';
 
 CREATE FUNCTION chat_rbac.leave_steps(org bigint, member bigint, unit bigint)
-RETURNS TABLE (relation regclass, what text, noun text, change text, remains text, lost text)
+RETURNS TABLE (relation regclass, what text, noun text, change text, remains text, lost text, hidden text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	/* what is over stays as what it is, a record */
-	SELECT 'chat_rbac.role_grant'::regclass, 'grants', 'grant', 'DELETE FROM' || g.target, 'SELECT count(*) FROM' || g.target, NULL::text
+	SELECT 'chat_rbac.role_grant'::regclass, 'grants', 'grant', 'DELETE FROM' || g.target, 'SELECT count(*) FROM' || g.target, NULL::text, NULL::text
 	FROM format(' chat_rbac.role_grant WHERE org_id = %s AND member_id = %s AND (upper_inf(valid) OR upper(valid) > statement_timestamp())%s',
 		org, member, CASE WHEN unit IS NOT NULL
 			THEN format(' AND unit_id = ANY (%L::bigint[])', ARRAY(SELECT chat_rbac.units_below(org, ARRAY[unit], true))) END) AS g (target);
@@ -147,17 +146,18 @@ END;
 REVOKE ALL ON FUNCTION chat_rbac.leave_steps(bigint, bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.leave_steps(bigint, bigint, bigint) IS 'Internal: the statement that revokes the grants of a member (at or below a unit), and the one that counts what is left.';
 
-CREATE FUNCTION chat_rbac.merge_steps(org bigint, source bigint, target bigint)
-RETURNS TABLE (relation regclass, what text, noun text, change text, remains text, lost text)
+CREATE FUNCTION chat_rbac.merge_steps(org bigint, source bigint, target bigint, untold bigint[])
+RETURNS TABLE (relation regclass, what text, noun text, change text, remains text, lost text, hidden text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	f chat_rbac.unit := (SELECT u FROM chat_rbac.unit u WHERE u.org_id = org AND u.unit_id = source);
 	t chat_rbac.unit := (SELECT u FROM chat_rbac.unit u WHERE u.org_id = org AND u.unit_id = target);
+	sealed text;
 	p record;
 BEGIN
-	FOR p IN SELECT q.relation, q.spec ->> 'org' AS org_column, q.spec -> 'units' ->> f.kind AS col, c.relname::text AS name
+	FOR p IN SELECT q.relation, q.spec, q.spec ->> 'org' AS org_column, q.spec -> 'units' ->> f.kind AS col, c.relname::text AS name
 		FROM chat_rbac.protection q JOIN pg_class c ON c.oid = q.relation
 		WHERE q.spec -> 'units' ? f.kind ORDER BY q.relation::text LOOP
 		relation := p.relation;
@@ -165,8 +165,12 @@ BEGIN
 		noun := replace(p.name, '_', ' ');
 		change := format('UPDATE %s SET %I = %s WHERE %I = %s AND %I = %s', p.relation, p.col, t.key, p.org_column, org, p.col, f.key);
 		remains := format('SELECT count(*) FROM %s WHERE %I = %s AND %I = %s', p.relation, p.org_column, org, p.col, f.key);
+		sealed := chat_rbac.units_condition(org, p.spec, untold);
+		hidden := remains || ' AND ' || sealed;
+		remains := concat_ws(' AND NOT ', remains, sealed);
 		RETURN NEXT;
 	END LOOP;
+	hidden := NULL;
 	relation := 'chat_rbac.role_grant';
 	what := 'grants held at both';
 	noun := 'grant';
@@ -187,8 +191,8 @@ BEGIN
 	RETURN NEXT;
 END
 $$;
-REVOKE ALL ON FUNCTION chat_rbac.merge_steps(bigint, bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.merge_steps(bigint, bigint, bigint) IS 'Internal: the statements that bring rows, grants and units of a unit to another, and those that count what is left.';
+REVOKE ALL ON FUNCTION chat_rbac.merge_steps(bigint, bigint, bigint, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.merge_steps(bigint, bigint, bigint, bigint[]) IS 'Internal: the statements that bring rows, grants and units of a unit to another, and those that count what is left, and what of that is at untold ones.';
 
 CREATE FUNCTION chat_rbac.merge_problem(org bigint, source bigint, target bigint) RETURNS text
 LANGUAGE sql STABLE
@@ -196,16 +200,14 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT CASE
 			WHEN f.kind <> t.kind THEN format('unit "%s" is of kind "%s", and unit "%s" of kind "%s"', f.name, f.kind, t.name, t.kind)
-			WHEN source IN (SELECT chat_rbac.units_above(org, target)) THEN format('unit "%s" is below unit "%s"', t.name, f.name)
-			WHEN f.sealed <> t.sealed THEN format('unit "%s" is sealed, or below a sealed one, and unit "%s" is not',
-				CASE WHEN f.sealed THEN f.name ELSE t.name END, CASE WHEN f.sealed THEN t.name ELSE f.name END)
+			WHEN target IN (SELECT chat_rbac.units_below(org, ARRAY[source], true)) THEN format('unit "%s" is below unit "%s"', t.name, f.name)
+			WHEN (source IN (SELECT chat_rbac.sealed_units(org))) AND NOT (target IN (SELECT chat_rbac.sealed_units(org)))
+				THEN format('unit "%s" is sealed, or below one that is, and unit "%s" is not', f.name, t.name)
+			WHEN (target IN (SELECT chat_rbac.sealed_units(org))) AND NOT (source IN (SELECT chat_rbac.sealed_units(org)))
+				THEN format('unit "%s" is sealed, or below one that is, and unit "%s" is not', t.name, f.name)
 		END
-	FROM (SELECT u.kind, u.name, (SELECT bool_or(chat_rbac.is_sealed(a)) FROM chat_rbac.unit a
-			WHERE a.org_id = org AND a.unit_id IN (SELECT chat_rbac.units_above(org, source))) AS sealed
-		FROM chat_rbac.unit u WHERE u.org_id = org AND u.unit_id = source) AS f,
-		(SELECT u.kind, u.name, (SELECT bool_or(chat_rbac.is_sealed(a)) FROM chat_rbac.unit a
-			WHERE a.org_id = org AND a.unit_id IN (SELECT chat_rbac.units_above(org, target))) AS sealed
-		FROM chat_rbac.unit u WHERE u.org_id = org AND u.unit_id = target) AS t;
+	FROM chat_rbac.unit f, chat_rbac.unit t
+	WHERE f.org_id = org AND f.unit_id = source AND t.org_id = org AND t.unit_id = target;
 END;
 REVOKE ALL ON FUNCTION chat_rbac.merge_problem(bigint, bigint, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.merge_problem(bigint, bigint, bigint) IS 'Internal: why a unit cannot be merged into another, whoever asks; NULL: it can.';
@@ -224,7 +226,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 5
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'chat_rbac_hand_over';
 REVOKE ALL ON FUNCTION chat_rbac.hand_over(bigint, bigint, bigint, boolean, text) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.hand_over(bigint, bigint, bigint, boolean, text) IS 'Gives all open work of a member of the own org (at or below a unit) to another (NULL: to nobody, the queue), and revokes the member''s grants there, unless revoke is false; as the caller, who must be one to manage that member; all of it or nothing (SQLSTATE 42501). Says how many of what. 42704: no such member or unit; 55000: the other is not active, or would not see the work. One event binds it in the trail.';
+COMMENT ON FUNCTION chat_rbac.hand_over(bigint, bigint, bigint, boolean, text) IS 'Gives all open work of a member of the own org (at or below a unit) to another (NULL: to nobody, the queue), and revokes the member''s grants there, unless revoke is false; as the caller, who must be one to manage that member; all of it or nothing (SQLSTATE 42501), but for what is at sealed units where the caller manages nobody. Says how many of what. 42704: no such member or unit; 55000: the other is not active, or would not see the work. One event binds it in the trail.';
 
 CREATE FUNCTION chat_rbac.merge_units("from" bigint, "into" bigint, reason text DEFAULT NULL)
 RETURNS TABLE (what text, n bigint)
@@ -241,11 +243,15 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	outer_role constant name := CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role') END;
+	above constant boolean := (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.rolname = outer_role)
+		OR pg_has_role(outer_role, (SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE');
+	untold constant bigint[] := CASE WHEN above THEN '{}' ELSE chat_rbac.sealed_off(OLD.org_id, '{member.manage}') END;
 	told text[] := '{}';
 	step record;
 	n bigint;
 BEGIN
-	FOR step IN SELECT * FROM chat_rbac.work_steps(OLD.org_id, OLD.member_id, NULL, NULL) LOOP
+	FOR step IN SELECT * FROM chat_rbac.work_steps(OLD.org_id, OLD.member_id, NULL, NULL, untold) LOOP
 		BEGIN
 			n := chat_rbac.count_past(step.relation, step.remains);
 			IF n > 0 THEN
@@ -263,7 +269,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.tell_open_work() FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.tell_open_work() IS 'Trigger: a NOTICE of the open work of a member who has been deactivated or deleted, counted past policies; whoever could do that may know.';
+COMMENT ON FUNCTION chat_rbac.tell_open_work() IS 'Trigger: a NOTICE of the open work of a member who has been deactivated or deleted, counted past policies; whoever could do that may know, but for what is at sealed units that their member.manage does not reach.';
 
 CREATE TRIGGER tell_open_work AFTER UPDATE OF active ON chat_rbac.member
 	FOR EACH ROW WHEN (OLD.active AND NOT NEW.active) EXECUTE FUNCTION chat_rbac.tell_open_work();

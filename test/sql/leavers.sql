@@ -329,19 +329,44 @@ SELECT * FROM chat_rbac.merge_units(10, 14);        -- fail
 ROLLBACK;
 -- sealed and unsealed
 BEGIN;
-CREATE OR REPLACE FUNCTION chat_rbac.is_sealed(unit chat_rbac.unit) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT unit.unit_id = 20; END;
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id = 20;
 SET LOCAL chat_rbac.identity = '1/1';
 SELECT * FROM chat_rbac.merge_units(10, 20);        -- fail
 ROLLBACK;
 BEGIN;
-CREATE OR REPLACE FUNCTION chat_rbac.is_sealed(unit chat_rbac.unit) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT unit.unit_id = 1; END;
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id = 1;
 SET LOCAL chat_rbac.identity = '1/1';
 SAVEPOINT a;
-SELECT * FROM chat_rbac.merge_units(10, 20);        -- fail: below a sealed one
+SELECT * FROM chat_rbac.merge_units(20, 10);        -- fail: below a sealed one
 ROLLBACK TO a;
 SELECT * FROM chat_rbac.merge_units(10, 11);
 UPDATE regress_leave_inbox.conversation SET assignee_id = 6 WHERE org_id = 1 AND id = 1;
 SELECT * FROM chat_rbac.hand_over(6, 2);            -- fail: an admin's grant does not reach into it
+ROLLBACK;
+-- what is at sealed units stays there, and is not told of
+BEGIN;
+DELETE FROM chat_rbac.role_grant WHERE org_id = 1 AND member_id = 12;
+UPDATE regress_leave_inbox.conversation SET assignee_id = 12 WHERE org_id = 1 AND id IN (1, 3);
+UPDATE regress_leave_inbox.lead SET owner_id = 12 WHERE org_id = 1;
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id = 1;
+SET ROLE regress_chat_rbac_app;
+SET LOCAL chat_rbac.identity = '1/2';
+SAVEPOINT a;
+UPDATE chat_rbac.member SET active = false WHERE member_id = 12;    -- Ada
+RESET ROLE;
+UPDATE chat_rbac.member SET active = true WHERE org_id = 1 AND member_id = 12;
+UPDATE chat_rbac.member SET active = false WHERE org_id = 1 AND member_id = 12;   -- a DBA
+ROLLBACK TO a;
+SELECT * FROM chat_rbac.hand_over(12, 2);
+RESET ROLE; TABLE state \gx
+ROLLBACK;
+-- rows of one unit that are at another, sealed one
+BEGIN;
+INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name, sealed) VALUES (1, 40, 'inbox', 'Board', true);
+UPDATE regress_leave_inbox.conversation SET inbox_id = 40 WHERE org_id = 1 AND id = 1;
+SET ROLE regress_chat_rbac_app;
+SET LOCAL chat_rbac.identity = '1/2';
+SELECT * FROM chat_rbac.merge_units(10, 11);        -- fail
 ROLLBACK;
 
 --
@@ -382,7 +407,7 @@ ROLLBACK;
 --
 SET ROLE regress_chat_rbac_app;
 SELECT chat_rbac.count_past('regress_leave.ticket', 'SELECT count(*) FROM regress_leave.ticket');   -- fail
-SELECT * FROM chat_rbac.work_steps(1, 5, NULL, NULL);                                               -- fail
+SELECT * FROM chat_rbac.work_steps(1, 5, NULL, NULL, '{}');                                           -- fail
 CREATE TEMP TABLE bait (org_id bigint, member_id bigint, name text);
 CREATE TRIGGER t AFTER DELETE ON bait FOR EACH ROW EXECUTE FUNCTION chat_rbac.tell_open_work();     -- fail
 RESET ROLE; RESET chat_rbac.identity;
