@@ -401,7 +401,7 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_audit(regclass, jsonb) IS 'Internal to protect(): the columns that the audit trail leaves out, or shows as a digest, checked.';
 
-CREATE FUNCTION chat_rbac.spec_work(relation regclass, value jsonb) RETURNS jsonb
+CREATE FUNCTION chat_rbac.spec_work(relation regclass, spec jsonb, value jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -419,6 +419,9 @@ BEGIN
 	END IF;
 	FOR person, tests IN SELECT * FROM jsonb_each(value) LOOP
 		PERFORM chat_rbac.spec_column('"work"', relation, to_jsonb(person));
+		IF person::name = ANY (chat_rbac.spec_places(relation, spec)) THEN
+			PERFORM chat_rbac.spec_error(format('"work" names column "%s", which says what or where the row is', person), 'It names the columns of members.');
+		END IF;
 		place := format('"work" of column "%s"', person);
 		PERFORM chat_rbac.spec_keys(place, tests);
 		FOR col, test IN SELECT * FROM jsonb_each(tests) LOOP
@@ -439,7 +442,7 @@ BEGIN
 	RETURN value;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.spec_work(regclass, jsonb) IS 'Internal to protect(): the columns that say whose work a row is, and the tests that say which rows are open, checked.';
+COMMENT ON FUNCTION chat_rbac.spec_work(regclass, jsonb, jsonb) IS 'Internal to protect(): the columns that say whose work a row is, and the tests that say which rows are open, checked.';
 
 CREATE FUNCTION chat_rbac.spec_requires(spec jsonb, command text) RETURNS chat_rbac.permset
 LANGUAGE sql STABLE
@@ -587,7 +590,7 @@ BEGIN
 	END IF;
 	result := result || jsonb_build_object('units', parts);
 	IF spec ? 'work' THEN
-		result := result || jsonb_build_object('work', chat_rbac.spec_work(relation, spec -> 'work'));
+		result := result || jsonb_build_object('work', chat_rbac.spec_work(relation, result, spec -> 'work'));
 	END IF;
 
 	parts := '{}';

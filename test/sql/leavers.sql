@@ -37,6 +37,8 @@ SELECT pg_temp.protect('{}');                                       -- fail
 SELECT pg_temp.protect('{"who": {}}');                              -- fail
 SELECT pg_temp.protect('{"state": {}}');                            -- fail
 SELECT pg_temp.protect('{"twice": {}}');                            -- fail: cannot be given to anybody
+SELECT pg_temp.protect('{"id": {}}');                               -- fail
+SELECT pg_temp.protect('{"team_id": {"state": "open"}}');           -- fail
 SELECT pg_temp.protect('{"Who": null}');                            -- fail
 SELECT pg_temp.protect('{"Who": ["open"]}');                        -- fail
 SELECT pg_temp.protect('{"Who": {"stat": "open"}}');                -- fail
@@ -256,6 +258,26 @@ CREATE TRIGGER keep BEFORE UPDATE ON regress_leave.ticket FOR EACH ROW WHEN (OLD
 SET LOCAL chat_rbac.identity = '1/2';
 SET ROLE regress_chat_rbac_app;
 SELECT * FROM chat_rbac.hand_over(5);               -- fail
+ROLLBACK;
+-- for a superuser the triggers of a table are run as its owner
+BEGIN;
+CREATE FUNCTION regress_leave.who() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'as %', current_user; RETURN NULL; END $$;
+CREATE TRIGGER who AFTER UPDATE ON regress_leave.ticket FOR EACH STATEMENT EXECUTE FUNCTION regress_leave.who();
+GRANT ALL ON SCHEMA regress_leave TO regress_chat_rbac_owner;
+ALTER TABLE regress_leave.ticket OWNER TO regress_chat_rbac_owner;
+SET LOCAL chat_rbac.identity = '1/2';
+SELECT * FROM chat_rbac.hand_over(5);
+SET ROLE regress_chat_rbac_app;
+UPDATE regress_leave.ticket SET checker_id = 5 WHERE id = 2;
+SELECT * FROM chat_rbac.hand_over(5);
+ROLLBACK;
+-- two at once, and as a preview
+BEGIN;
+SET LOCAL chat_rbac.identity = '1/2';
+SET ROLE regress_chat_rbac_app;
+SELECT m, h.* FROM unnest('{5,6}'::bigint[]) AS m, LATERAL chat_rbac.hand_over(m, 2) AS h ORDER BY 1, 2;
+RESET ROLE;
+SELECT count(*) FROM chat_rbac.preview('SELECT chat_rbac.hand_over(12)') WHERE effect = 'loses';
 ROLLBACK;
 -- a DBA says in whose name
 SELECT * FROM chat_rbac.hand_over(5);               -- as Ada, past policies
