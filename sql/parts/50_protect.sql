@@ -401,6 +401,49 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_audit(regclass, jsonb) IS 'Internal to protect(): the columns that the audit trail leaves out, or shows as a digest, checked.';
 
+CREATE FUNCTION chat_rbac.spec_work(relation regclass, spec jsonb, value jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	place text;
+	person text;
+	tests jsonb;
+	col text;
+	test jsonb;
+	choice jsonb;
+BEGIN
+	PERFORM chat_rbac.spec_keys('"work"', value);
+	IF value = '{}' THEN
+		PERFORM chat_rbac.spec_error('"work" names no column', 'It holds {"assignee_id": {"status": ["open", "waiting"]}}: whose work it is, and which rows are.');
+	END IF;
+	FOR person, tests IN SELECT * FROM jsonb_each(value) LOOP
+		PERFORM chat_rbac.spec_column('"work"', relation, to_jsonb(person));
+		IF person::name = ANY (chat_rbac.spec_places(relation, spec)) THEN
+			PERFORM chat_rbac.spec_error(format('"work" names column "%s", which says what or where the row is', person), 'It names the columns of members.');
+		END IF;
+		place := format('"work" of column "%s"', person);
+		PERFORM chat_rbac.spec_keys(place, tests);
+		FOR col, test IN SELECT * FROM jsonb_each(tests) LOOP
+			PERFORM chat_rbac.spec_column(place, relation, to_jsonb(col), id => false, generated => true);
+			IF test = '[]' THEN
+				PERFORM chat_rbac.spec_error(format('%s tests column "%s" against an empty array', place, col), 'No row would ever be open.');
+			END IF;
+			FOR choice IN SELECT * FROM jsonb_array_elements(CASE jsonb_typeof(test) WHEN 'array' THEN test ELSE jsonb_build_array(test) END) LOOP
+				IF jsonb_typeof(choice) IN ('object', 'array') OR left(choice #>> '{}', 1) = '$' THEN
+					PERFORM chat_rbac.spec_error(format('%s tests column "%s" against %s', place, col, choice),
+						'A test is null, a literal, or an array of these, of which one must fit.');
+				ELSIF choice <> 'null' THEN
+					PERFORM chat_rbac.spec_literal(place, relation, col, choice);
+				END IF;
+			END LOOP;
+		END LOOP;
+	END LOOP;
+	RETURN value;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_work(regclass, jsonb, jsonb) IS 'Internal to protect(): the columns that say whose work a row is, and the tests that say which rows are open, checked.';
+
 CREATE FUNCTION chat_rbac.spec_requires(spec jsonb, command text) RETURNS chat_rbac.permset
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -475,7 +518,7 @@ DECLARE
 	name text;
 	value jsonb;
 BEGIN
-	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view,actions,audit}', '{resource}');
+	PERFORM chat_rbac.spec_keys('the specification', spec, '{resource,org,units,relations,parent,view,actions,audit,work}', '{resource}');
 	IF jsonb_typeof(spec -> 'resource') <> 'string' THEN
 		PERFORM chat_rbac.spec_error('"resource" must be a string');
 	END IF;
@@ -507,6 +550,8 @@ BEGIN
 		IF spec ? 'units' OR spec ? 'relations' THEN
 			PERFORM chat_rbac.spec_error('a table with a "parent" has no "units" or "relations" of its own',
 				'Its rows are where their parent rows are.');
+		ELSIF spec ? 'work' THEN
+			PERFORM chat_rbac.spec_error('a table with a "parent" has no "work" of its own', 'Its rows go with their parent rows.');
 		END IF;
 		value := spec -> 'parent';
 		PERFORM chat_rbac.spec_keys('"parent"', value, '{table,column,org,key}', '{table,column}');
@@ -544,6 +589,9 @@ BEGIN
 		END IF;
 	END IF;
 	result := result || jsonb_build_object('units', parts);
+	IF spec ? 'work' THEN
+		result := result || jsonb_build_object('work', chat_rbac.spec_work(relation, result, spec -> 'work'));
+	END IF;
 
 	parts := '{}';
 	IF spec ? 'relations' THEN

@@ -218,6 +218,7 @@ BEGIN ATOMIC
 			"unrouted":      { "assignee_id": null, "team_id": null },
 			"colleague":     { "assignee_id": "$members" },
 			"participating": { "table": %2$s, "row": "conversation_id", "member": "member_id" } },
+		"work": { "assignee_id": { "status": ["open", "waiting", "snoozed"] } },
 		"actions": [
 			{ "on": "insert", "column": "initiated_by", "to": "agent",    "requires": "conversation.start" },
 			{ "on": "insert", "column": "initiated_by",                   "requires": "conversation.create" },
@@ -288,6 +289,7 @@ BEGIN ATOMIC
 			"own":       { "owner_id": "$member" },
 			"colleague": { "owner_id": "$members" },
 			"linked":    { "linked": { "table": %1$s, "column": "customer_id" } } },
+		"work": { "owner_id": {} },
 		"actions": [
 			{ "on": "insert", "column": "id",                             "requires": "customer.create" },
 			{ "on": "insert", "column": "owner_id", "to": null,           "requires": "any" },
@@ -320,6 +322,7 @@ BEGIN ATOMIC
 			"own":        { "owner_id": "$member" },
 			"unassigned": { "owner_id": null },
 			"colleague":  { "owner_id": "$members" } },
+		"work": { "owner_id": {} },
 		"actions": [
 			{ "on": "insert", "column": "id",                             "requires": "lead.create" },
 			{ "on": "insert", "column": "owner_id", "to": "$member",      "requires": "any" },
@@ -344,6 +347,7 @@ BEGIN ATOMIC
 			"own":        { "assignee_id": "$member" },
 			"colleague":  { "assignee_id": "$members" },
 			"authored":   { "author_id": "$member" } },
+		"work": { "assignee_id": { "done": false } },
 		"actions": [
 			{ "on": "insert", "column": "id",                             "requires": "task.create" },
 			{ "on": "insert", "column": "author_id", "to": "$member",     "requires": "any" },
