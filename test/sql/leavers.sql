@@ -349,6 +349,22 @@ INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name, parent_id) VALUES (1, 1
 SET ROLE regress_chat_rbac_app;
 SELECT * FROM chat_rbac.merge_units(10, 14);        -- fail
 ROLLBACK;
+-- with separations and shifts: who is off shift does neither
+BEGIN;
+SELECT chat_rbac.create_separation('acme', 'watch', '{Agent,Auditor}') IS NOT NULL AND chat_rbac.create_separation('acme', 'one at a time', '{Agent,Viewer}', kind => 'dynamic') IS NOT NULL AS made;
+UPDATE chat_rbac.role_grant SET shift = 'Mon-Fri 09:00-18:00 UTC' WHERE org_id = 1 AND member_id = 12;
+SET LOCAL chat_rbac.identity = '1/2';
+SET ROLE regress_chat_rbac_app;
+SELECT * FROM chat_rbac.merge_units(10, 11) WHERE what LIKE 'grants%';
+SELECT * FROM chat_rbac.hand_over(12);
+RESET ROLE;
+UPDATE chat_rbac.role_grant SET shift = 'Mon-Sun 00:00-24:00 UTC except 2000-01-01..2099-12-31' WHERE org_id = 1 AND member_id = 2;
+SET ROLE regress_chat_rbac_app;
+SAVEPOINT a;
+SELECT * FROM chat_rbac.hand_over(6);               -- fail
+ROLLBACK TO a;
+SELECT * FROM chat_rbac.merge_units(11, 20);        -- fail
+ROLLBACK;
 -- sealed and unsealed
 BEGIN;
 UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id = 20;
