@@ -16,7 +16,7 @@ for my $document ('README.md', 'doc/policy.md', 'doc/sealed-units.md', 'doc/why.
 
 	# [SQL, what is shown or undef] in order
 	my @blocks;
-	while ($text =~ /^```sql\n(.*?)^```\n(?:```\n(.*?)^```\n)?/msg)
+	while ($text =~ /^```sql\n(.*?)^```\n(?:```(?:mermaid)?\n(.*?)^```\n)?/msg)
 	{
 		push @blocks, [ $1, $2 ];
 	}
