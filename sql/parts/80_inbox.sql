@@ -511,7 +511,8 @@ BEGIN
 	FOR protected IN SELECT * FROM chat_rbac.inbox_specs(schema) LOOP
 		PERFORM chat_rbac.protect(format('%I.%I', schema, protected.tab)::regclass, protected.spec);
 	END LOOP;
+	PERFORM chat_rbac.create_reports(schema);
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.create_inbox(name) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.create_inbox(name) IS 'Makes the tables of a team inbox (customer, conversation, participant, message, lead, task, broadcast, setting, integration) in a schema, which is made too unless it is there, and protects them. The caller owns them; privileges on them are still to be granted. A schema that holds one of these names is an error (SQLSTATE 42P06).';
+COMMENT ON FUNCTION chat_rbac.create_inbox(name) IS 'Makes the tables of a team inbox (customer, conversation, participant, message, lead, task, broadcast, setting, integration) in a schema, which is made too unless it is there, and protects them, with reports on them. The caller owns them; privileges on them are still to be granted. A schema that holds one of these names is an error (SQLSTATE 42P06).';
