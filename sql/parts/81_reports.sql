@@ -135,8 +135,7 @@ COMMENT ON VIEW %1$I.report_agents IS 'report_agents() of the last 7 days: handl
 CREATE VIEW %1$I.report_scope WITH (security_invoker) AS
 WITH RECURSIVE scope (top, name, unit_id, kind, key) AS (
 	SELECT u.unit_id, u.name, u.unit_id, u.kind, u.key FROM chat_rbac.unit u
-	WHERE u.org_id = chat_rbac.current_org()
-		AND (chat_rbac.in_org_scope(u.org_id, '{report.view}', 'all') OR u.unit_id = ANY ((SELECT chat_rbac.units_scope('{report.view}'))::bigint[]))
+	WHERE u.org_id = chat_rbac.current_org() AND chat_rbac.in_event_scope('{report.view}', 'all', ARRAY[u.kind], ARRAY[u.key])
 	UNION
 	SELECT s.top, s.name, u.unit_id, u.kind, u.key
 	FROM scope s JOIN chat_rbac.unit u ON u.org_id = chat_rbac.current_org() AND u.parent_id = s.unit_id

@@ -9,7 +9,7 @@
 BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
-SELECT plan(17);
+SELECT plan(18);
 
 SELECT chat_rbac.create_inbox('inbox');
 CREATE ROLE regress_chat_rbac_app;
@@ -25,7 +25,7 @@ CREATE SCHEMA model;
 CREATE FUNCTION model.dice(sides int, what text, n bigint) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT abs(hashtextextended(what, n) % sides)::int $$;
 
 --
--- The orgs: teams and inboxes share keys, in the second one another tree
+-- The orgs: teams and inboxes share keys, in the second one another tree, of which a branch is sealed
 --
 SELECT chat_rbac.create_org('acme', 1), chat_rbac.create_org('other', 2);
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, key, parent_id, name)
@@ -33,6 +33,7 @@ SELECT o, u, kind, key, CASE o WHEN 1 THEN parent ELSE other END, 'Unit ' || u
   FROM generate_series(1, 2) o, (VALUES (1, 'region', 1, NULL, NULL), (2, 'department', 10, 1, NULL), (3, 'team', 10, 2, 2), (4, 'team', 20, 2, NULL), (5, 'team', 30, 1, 4),
        (6, 'team', 40, NULL, 5), (7, 'inbox', 10, 1, 2), (8, 'inbox', 20, NULL, 4), (9, 'team', 50, 5, 1)) v (u, kind, key, parent, other)
  ORDER BY o, u;
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 2 AND unit_id = 4;
 CREATE TABLE model.person (member_id bigint, name text, role text, unit_id bigint, login regrole);
 INSERT INTO model.person VALUES
   (1, 'owner', 'Owner', NULL, NULL), (2, 'admin', 'Admin', NULL, 'regress_chat_rbac_bi_1'), (3, 'manager', 'Manager', 1, 'regress_chat_rbac_bi_2'),
@@ -131,47 +132,57 @@ WITH RECURSIVE b (o, top, unit_id, kind, key) AS (
     UNION
     SELECT b.o, b.top, u.unit_id, u.kind, u.key FROM b JOIN chat_rbac.unit u ON u.org_id = b.o AND u.parent_id = b.unit_id)
 SELECT * FROM b;
-CREATE FUNCTION model.holds(o bigint, m bigint, what text, relation text, team bigint, inbox bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM model.held h WHERE h.o = $1 AND h.m = $2 AND h.what = $3 AND h.relation = $4 AND (h.unit_id IS NULL OR EXISTS (
-        SELECT FROM model.below b WHERE b.o = $1 AND b.top = h.unit_id AND (b.kind = 'team' AND b.key = $5 OR b.kind = 'inbox' AND b.key = $6))))
+-- Where a row is, as 'inbox/10 team/20'; '' where it is nowhere
+CREATE FUNCTION model.place(team bigint, inbox bigint, other_team bigint DEFAULT NULL, other_inbox bigint DEFAULT NULL) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(string_agg(DISTINCT u, ' ' ORDER BY u), '') FROM unnest(ARRAY['team/' || $1, 'inbox/' || $2, 'team/' || $3, 'inbox/' || $4]) u
 $$;
-CREATE TABLE model.place (team bigint, inbox bigint);
-INSERT INTO model.place SELECT nullif(t, 0), nullif(i, 0) FROM generate_series(0, 50, 10) t, generate_series(0, 30, 10) i;
--- at each place, once and for all
-CREATE TABLE model.right (o bigint, m bigint, what text, relation text, team bigint, inbox bigint);
-INSERT INTO model.right
-SELECT x.org_id, x.member_id, what, relation, team, inbox
-  FROM chat_rbac.member x, unnest('{conversation,report,audit,broadcast}'::text[]) what, unnest('{all,own,unassigned,participating}'::text[]) relation, model.place p
- WHERE model.holds(x.org_id, x.member_id, what, relation, team, inbox);
-CREATE INDEX ON model.right (o, m, what, relation, team, inbox);
+CREATE TABLE model.place AS
+SELECT model.place(nullif(t, 0), nullif(i, 0)) AS place FROM generate_series(0, 50, 10) t, generate_series(0, 30, 10) i
+UNION SELECT model.place(team, inbox, to_team, to_inbox) FROM model.event UNION SELECT kind || '/' || key FROM chat_rbac.unit;
+-- A grant reaches what is below its unit, until a seal; and one unit of a row that is under a seal and that none of the member's such grants reaches is enough
+CREATE TABLE model.open (o bigint, top bigint, unit_id bigint, unit text);
+INSERT INTO model.open
+WITH RECURSIVE b (o, top, unit_id, unit) AS (
+    SELECT org_id, unit_id, unit_id, kind || '/' || key FROM chat_rbac.unit
+    UNION
+    SELECT b.o, b.top, u.unit_id, u.kind || '/' || u.key FROM b JOIN chat_rbac.unit u ON u.org_id = b.o AND u.parent_id = b.unit_id WHERE NOT u.sealed)
+SELECT * FROM b;
+CREATE TABLE model.sealed AS
+SELECT DISTINCT b.o, b.kind || '/' || b.key AS unit FROM model.below b JOIN chat_rbac.unit s ON s.org_id = b.o AND s.unit_id = b.top WHERE s.sealed;
+CREATE TABLE model.right AS
+SELECT DISTINCT h.o, h.m, h.what, h.relation, p.place
+  FROM model.held h, model.place p
+ WHERE (h.unit_id IS NULL OR EXISTS (SELECT FROM model.open b WHERE b.o = h.o AND b.top = h.unit_id AND b.unit = ANY (string_to_array(p.place, ' '))))
+   AND NOT EXISTS (SELECT FROM model.sealed s WHERE s.o = h.o AND s.unit = ANY (string_to_array(p.place, ' ')) AND NOT EXISTS (
+        SELECT FROM model.held r JOIN model.open b ON b.o = r.o AND b.top = r.unit_id WHERE (r.o, r.m, r.what, r.relation, b.unit) = (h.o, h.m, h.what, h.relation, s.unit)));
+CREATE INDEX ON model.right (o, m, what, relation, place);
 CREATE TABLE model.within AS
-SELECT b.o, b.top, concat_ws('/', coalesce(p.team, 0), coalesce(p.inbox, 0)) AS place FROM model.below b JOIN model.place p ON b.kind = 'team' AND b.key = p.team OR b.kind = 'inbox' AND b.key = p.inbox;
-ANALYZE model.right;
-CREATE FUNCTION model.may(o bigint, m bigint, what text, relation text, team bigint, inbox bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM model.right r WHERE r.o = $1 AND r.m = $2 AND r.what = $3 AND r.relation = $4 AND r.team IS NOT DISTINCT FROM $5 AND r.inbox IS NOT DISTINCT FROM $6)
+SELECT b.o, b.top, p.place FROM model.below b JOIN model.place p ON b.kind || '/' || b.key = ANY (string_to_array(p.place, ' '));
+ANALYZE model.right, model.within;
+CREATE FUNCTION model.may(o bigint, m bigint, what text, relation text, place text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM model.right r WHERE r.o = $1 AND r.m = $2 AND r.what = $3 AND r.relation = $4 AND r.place = $5)
 $$;
 CREATE TABLE model.seen AS
 SELECT x.member_id AS m, c.*
   FROM chat_rbac.member x JOIN inbox.conversation c USING (org_id)
- WHERE model.may(org_id, x.member_id, 'conversation', 'all', team_id, inbox_id) OR c.assignee_id = x.member_id AND model.may(org_id, x.member_id, 'conversation', 'own', team_id, inbox_id)
-    OR c.assignee_id IS NULL AND model.may(org_id, x.member_id, 'conversation', 'unassigned', team_id, inbox_id)
+ WHERE model.may(org_id, x.member_id, 'conversation', 'all', model.place(team_id, inbox_id)) OR c.assignee_id = x.member_id AND model.may(org_id, x.member_id, 'conversation', 'own', model.place(team_id, inbox_id))
+    OR c.assignee_id IS NULL AND model.may(org_id, x.member_id, 'conversation', 'unassigned', model.place(team_id, inbox_id))
     OR EXISTS (SELECT FROM inbox.participant p WHERE p.org_id = c.org_id AND p.conversation_id = c.id AND p.member_id = x.member_id)
-       AND model.may(org_id, x.member_id, 'conversation', 'participating', team_id, inbox_id);
+       AND model.may(org_id, x.member_id, 'conversation', 'participating', model.place(team_id, inbox_id));
 CREATE INDEX ON model.seen (org_id, m);
--- an event is at two places, and a right at either is enough
-CREATE FUNCTION model.event_reached(o bigint, m bigint, what text, relation text, e model.event) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN e.tab = 'customer' THEN EXISTS (SELECT FROM model.held h WHERE h.o = $1 AND h.m = $2 AND h.what = $3 AND h.relation = $4 AND h.unit_id IS NULL)
-           ELSE model.may($1, $2, $3, $4, e.team, e.inbox) OR model.may($1, $2, $3, $4, e.to_team, e.to_inbox) END
+-- an event is where the row was and where it went; a customer is nowhere
+CREATE FUNCTION model.event_place(e model.event) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN e.tab = 'customer' THEN '' ELSE model.place(e.team, e.inbox, e.to_team, e.to_inbox) END
 $$;
 -- where there is no unit, any right at all reaches what is one's own
 CREATE FUNCTION model.event_own(o bigint, m bigint, what text, e model.event) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN e.tab = 'customer' THEN EXISTS (SELECT FROM model.held h WHERE h.o = $1 AND h.m = $2 AND h.what = $3 AND h.relation IN ('all', 'own'))
-           ELSE model.event_reached($1, $2, $3, 'own', e) END
+           ELSE model.may($1, $2, $3, 'own', model.event_place(e)) END
 $$;
 CREATE TABLE model.known AS
-SELECT x.member_id AS m, e.*, model.event_reached(org_id, x.member_id, 'report', 'all', e) AS any_one, model.event_own(org_id, x.member_id, 'report', e) AS own
+SELECT x.member_id AS m, e.*, model.may(org_id, x.member_id, 'report', 'all', model.event_place(e)) AS any_one, model.event_own(org_id, x.member_id, 'report', e) AS own
   FROM chat_rbac.member x JOIN model.event e USING (org_id)
- WHERE model.event_reached(org_id, x.member_id, 'audit', 'all', e) OR e.actor_id = x.member_id AND model.event_own(org_id, x.member_id, 'audit', e);
+ WHERE model.may(org_id, x.member_id, 'audit', 'all', model.event_place(e)) OR e.actor_id = x.member_id AND model.event_own(org_id, x.member_id, 'audit', e);
 CREATE INDEX ON model.known (org_id, m);
 
 -- What happened, as each of them may know it
@@ -194,10 +205,7 @@ SELECT k.org_id, k.m, v.fact, k.at, v.agent, k.id, k.to_team, k.to_inbox,
  WHERE k.tab = 'conversation' AND k.operation = 'update' AND v.holds;
 CREATE TABLE model.counted AS
 SELECT f.* FROM model.fact f
- WHERE f.fact IN ('opened', 'replied') AND (model.may(o, m, 'report', 'all', team, inbox) OR agent = m AND model.may(o, m, 'report', 'own', team, inbox))
-    OR f.fact NOT IN ('opened', 'replied') AND (
-       model.may(o, m, 'report', 'all', team, inbox) OR model.may(o, m, 'report', 'all', from_team, from_inbox)
-       OR agent = m AND (model.may(o, m, 'report', 'own', team, inbox) OR model.may(o, m, 'report', 'own', from_team, from_inbox)));
+ WHERE model.may(o, m, 'report', 'all', model.place(team, inbox, from_team, from_inbox)) OR agent = m AND model.may(o, m, 'report', 'own', model.place(team, inbox, from_team, from_inbox));
 CREATE INDEX ON model.counted (o, m);
 CREATE FUNCTION model.percentile(took float8[], p float8) RETURNS interval LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
@@ -213,10 +221,9 @@ CREATE FUNCTION model.any(o bigint, m bigint, what text, relations text[] DEFAUL
     SELECT EXISTS (SELECT FROM model.held h WHERE h.o = $1 AND h.m = $2 AND h.what = $3 AND (relations IS NULL OR h.relation = ANY (relations)))
 $$;
 CREATE FUNCTION model.reports_at(o bigint, m bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
-    SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = o AND NOT EXISTS (
-        SELECT FROM unnest('{unit,report}'::text[]) w WHERE NOT EXISTS (
-            SELECT FROM model.held h WHERE h.o = $1 AND h.m = $2 AND h.what = w AND h.relation = 'all'
-               AND (h.unit_id IS NULL OR EXISTS (SELECT FROM model.below b WHERE b.o = $1 AND b.top = h.unit_id AND b.unit_id = u.unit_id))))
+    SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = o AND model.may($1, $2, 'report', 'all', kind || '/' || key) AND EXISTS (
+        SELECT FROM model.held h LEFT JOIN model.open b ON b.o = h.o AND b.top = h.unit_id
+         WHERE (h.o, h.m, h.what, h.relation) = ($1, $2, 'unit', 'all') AND (h.unit_id IS NULL OR b.unit_id = u.unit_id))
 $$;
 
 -- The reports of the model, as lines
@@ -239,13 +246,13 @@ CREATE FUNCTION model.units(o bigint, m bigint, since timestamptz, until timesta
                count(*) FILTER (WHERE here AND fact = 'reopened'), count(*) FILTER (WHERE here AND NOT there AND fact = 'transferred'), count(*) FILTER (WHERE there AND NOT here AND fact = 'transferred')) END, '-|-|-|-|-'),
            coalesce(model.percentile(array_agg(took) FILTER (WHERE here AND fact = 'closed'), 0.5)::text, '-'), coalesce(model.percentile(array_agg(took) FILTER (WHERE here AND fact = 'closed'), 0.9)::text, '-'))
       FROM model.reports_at($1, $2) u LEFT JOIN model.counted f ON f.o = $1 AND f.m = $2 AND at >= since AND at < until
-      LEFT JOIN LATERAL (SELECT (u, concat_ws('/', coalesce(team, 0), coalesce(inbox, 0))) IN (SELECT top, place FROM model.within w WHERE w.o = $1) AS here,
-                                (u, concat_ws('/', coalesce(from_team, 0), coalesce(from_inbox, 0))) IN (SELECT top, place FROM model.within w WHERE w.o = $1) AS there) x ON true
+      LEFT JOIN LATERAL (SELECT (u, model.place(team, inbox)) IN (SELECT top, place FROM model.within w WHERE w.o = $1) AS here,
+                                (u, model.place(from_team, from_inbox)) IN (SELECT top, place FROM model.within w WHERE w.o = $1) AS there) x ON true
      GROUP BY u
 $$;
 CREATE FUNCTION model.reported(o bigint, m bigint) RETURNS SETOF model.seen LANGUAGE sql STABLE AS $$
     SELECT s FROM model.seen s WHERE s.org_id = $1 AND s.m = $2 AND s.status <> 'closed'
-       AND (model.may($1, $2, 'report', 'all', team_id, inbox_id) OR s.assignee_id = $2 AND model.may($1, $2, 'report', 'own', team_id, inbox_id))
+       AND (model.may($1, $2, 'report', 'all', model.place(team_id, inbox_id)) OR s.assignee_id = $2 AND model.may($1, $2, 'report', 'own', model.place(team_id, inbox_id)))
 $$;
 CREATE FUNCTION model.waiting(o bigint, m bigint) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT concat_ws('|', r.id, w.since, now() - w.since, coalesce(g.target::text, '-'), coalesce(CASE WHEN now() - w.since > g.target THEN now() - w.since - g.target END::text, '-'))
@@ -256,16 +263,16 @@ CREATE FUNCTION model.waiting(o bigint, m bigint) RETURNS SETOF text LANGUAGE sq
            LATERAL (SELECT CASE WHEN t.kinds IS NULL THEN CASE WHEN r.initiated_by = 'customer' THEN r.created_at END
                                 ELSE t.times[1 + coalesce((SELECT max(n) FROM generate_subscripts(t.kinds, 1) n WHERE t.kinds[n] = 'reply'), 0)] END) w (since),
            LATERAL (SELECT coalesce((SELECT reply_within FROM inbox.reply_target g WHERE g.org_id = $1 AND g.team_id = r.team_id AND enabled
-                                        AND (model.holds($1, $2, 'report', 'all', g.team_id, NULL) OR model.holds($1, $2, 'report', 'own', g.team_id, NULL))),
+                                        AND (model.may($1, $2, 'report', 'all', model.place(g.team_id, NULL)) OR model.may($1, $2, 'report', 'own', model.place(g.team_id, NULL)))),
                                     (SELECT reply_within FROM inbox.reply_target g WHERE g.org_id = $1 AND g.inbox_id = r.inbox_id AND enabled
-                                        AND (model.holds($1, $2, 'report', 'all', NULL, g.inbox_id) OR model.holds($1, $2, 'report', 'own', NULL, g.inbox_id))))) g (target)
+                                        AND (model.may($1, $2, 'report', 'all', model.place(NULL, g.inbox_id)) OR model.may($1, $2, 'report', 'own', model.place(NULL, g.inbox_id)))))) g (target)
      WHERE NOT (r.status = 'snoozed' AND r.snoozed_until > now()) AND w.since IS NOT NULL
 $$;
 CREATE FUNCTION model.workload(o bigint, m bigint) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT concat_ws('|', u, count(s.id) FILTER (WHERE assignee_id IS NULL), count(*) FILTER (WHERE status = 'open'), count(*) FILTER (WHERE status = 'waiting'), count(*) FILTER (WHERE status = 'snoozed'),
            count(DISTINCT assignee_id), coalesce(round(count(assignee_id)::numeric / nullif(count(DISTINCT assignee_id), 0), 1)::text, '-'))
       FROM model.reports_at($1, $2) u LEFT JOIN model.seen s ON s.org_id = $1 AND s.m = $2 AND s.status <> 'closed'
-       AND EXISTS (SELECT FROM model.below b WHERE b.o = $1 AND b.top = u AND (b.kind = 'team' AND b.key = s.team_id OR b.kind = 'inbox' AND b.key = s.inbox_id))
+       AND (u, model.place(s.team_id, s.inbox_id)) IN (SELECT top, place FROM model.within w WHERE w.o = $1)
      WHERE model.any($1, $2, 'conversation') GROUP BY u
 $$;
 CREATE FUNCTION model.load(o bigint, m bigint) RETURNS SETOF text LANGUAGE sql STABLE AS $$
@@ -276,7 +283,7 @@ CREATE FUNCTION model.broadcasts(o bigint, m bigint) RETURNS SETOF text LANGUAGE
     SELECT concat_ws('|', b.id, b.author_id, coalesce((b.sent_at - b.created_at)::text, '-'), coalesce(CASE WHEN b.sent_at > b.send_at THEN b.sent_at - b.send_at END::text, '-'))
       FROM inbox.broadcast b
      WHERE b.org_id = $1 AND NOT EXISTS (SELECT FROM unnest('{broadcast,report}'::text[]) w
-        WHERE NOT (model.may($1, $2, w, 'all', NULL, b.inbox_id) OR b.author_id = $2 AND model.may($1, $2, w, 'own', NULL, b.inbox_id)))
+        WHERE NOT (model.may($1, $2, w, 'all', model.place(NULL, b.inbox_id)) OR b.author_id = $2 AND model.may($1, $2, w, 'own', model.place(NULL, b.inbox_id))))
 $$;
 CREATE FUNCTION model.activity(o bigint, m bigint, which text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT k.event_id::text FROM model.known k WHERE k.org_id = $1 AND k.m = $2 AND (any_one OR k.actor_id = $2 AND own) AND (which IS NULL OR operation = which)
@@ -334,6 +341,9 @@ SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'activity', 'SELE
 SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'supervision', 'SELECT event_id FROM inbox.report_supervision(''-infinity'') WHERE event_id < 0', 'activity(%s, %s, ''access'')'), 'supervision');
 -- the longest wait first
 SELECT is_empty($$SELECT FROM (SELECT since, lag(since) OVER () AS before FROM unnest(model.shown(1, 2, 'SELECT waiting_since FROM inbox.report_waiting')) s, CAST(s AS timestamptz) since) x WHERE since < before$$, 'the longest wait first');
+
+-- a sealed unit has no row for those above it
+SELECT is((SELECT array_agg(r ORDER BY r) FROM unnest(model.shown(2, 2, 'SELECT unit_id FROM inbox.report_units')) r), '{1,2,3,7,9}', 'no report on what is sealed');
 
 -- And the test saw something: who must have figures has, who must not has none, and they differ
 SELECT bag_eq($$SELECT DISTINCT p.name FROM model.tally t JOIN chat_rbac.member p ON p.org_id = 1 AND p.member_id = t.m GROUP BY p.name HAVING sum(lines) = 0$$,
