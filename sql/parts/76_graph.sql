@@ -15,7 +15,7 @@ WITH RECURSIVE tree (org_id, unit_id, depth, path, ids) AS (
 )
 SELECT o.name AS org, repeat('    ', t.depth) || u.name AS unit, u.kind, u.key,
 	(SELECT count(DISTINCT g.member_id) FROM chat_rbac.role_grant g
-	 WHERE g.org_id = u.org_id AND g.unit_id = u.unit_id AND g.valid @> now()) AS members
+	 WHERE g.org_id = u.org_id AND g.unit_id = u.unit_id AND g.valid @> now()) AS members, u.sealed
 FROM tree t
 JOIN chat_rbac.org o ON o.org_id = t.org_id
 JOIN chat_rbac.unit u ON u.org_id = t.org_id AND u.unit_id = t.unit_id
@@ -108,7 +108,8 @@ BEGIN ATOMIC
 		WHERE o.boxed
 		UNION ALL
 		SELECT 1, o.name, 1, u.name, NULL,
-			format('    %s["%s<br/>%s %s"]', chat_rbac.mermaid_id('u', u.org_id, u.unit_id), chat_rbac.mermaid_text(u.name), chat_rbac.mermaid_text(u.kind), u.key)
+			format('    %s["%s<br/>%s %s%s"]', chat_rbac.mermaid_id('u', u.org_id, u.unit_id), chat_rbac.mermaid_text(u.name), chat_rbac.mermaid_text(u.kind), u.key,
+				CASE WHEN u.sealed THEN ', sealed' ELSE '' END)
 		FROM orgs o JOIN chat_rbac.unit u ON u.org_id = o.org_id
 		UNION ALL
 		SELECT 2, o.name, 0, above.name, u.name,

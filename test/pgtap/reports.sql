@@ -9,7 +9,7 @@
 BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
-SELECT plan(18);
+SELECT plan(19);
 
 SELECT chat_rbac.create_inbox('inbox');
 CREATE ROLE regress_chat_rbac_app;
@@ -250,6 +250,10 @@ CREATE FUNCTION model.units(o bigint, m bigint, since timestamptz, until timesta
                                 (u, model.place(from_team, from_inbox)) IN (SELECT top, place FROM model.within w WHERE w.o = $1) AS there) x ON true
      GROUP BY u
 $$;
+CREATE FUNCTION model.facts(o bigint, m bigint) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT format('%s %s %s %s %s %s %s %s %s', fact, at, agent, id, team, inbox, took, CASE WHEN fact = 'transferred' THEN from_team END, CASE WHEN fact = 'transferred' THEN from_inbox END)
+      FROM model.counted f WHERE f.o = $1 AND f.m = $2
+$$;
 CREATE FUNCTION model.reported(o bigint, m bigint) RETURNS SETOF model.seen LANGUAGE sql STABLE AS $$
     SELECT s FROM model.seen s WHERE s.org_id = $1 AND s.m = $2 AND s.status <> 'closed'
        AND (model.may($1, $2, 'report', 'all', model.place(team_id, inbox_id)) OR s.assignee_id = $2 AND model.may($1, $2, 'report', 'own', model.place(team_id, inbox_id)))
@@ -330,6 +334,9 @@ SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'agents', :'agent
 SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'units', :'units', 'units(%s, %s, now() - interval ''7 days'', ''infinity'')'), 'units, by the view');
 SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'units', :'units' || '(now() - interval ''30 days'', now() - interval ''10 days'')', 'units(%s, %s, now() - interval ''30 days'', now() - interval ''10 days'')'), 'units, of a period');
 SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'units', :'units' || '(''-infinity'')', 'units(%s, %s, ''-infinity'', ''infinity'')'), 'units, of all time');
+SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'facts',
+    'SELECT format(''%s %s %s %s %s %s %s %s %s'', fact, at, agent_id, conversation_id, team_id, inbox_id, extract(epoch FROM took)::float8,
+         CASE fact WHEN ''transferred'' THEN from_team_id END, CASE fact WHEN ''transferred'' THEN from_inbox_id END) FROM inbox.report_facts(''-infinity'')', 'facts(%s, %s)'), 'the facts');
 SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'waiting',
     'SELECT concat_ws(''|'', conversation_id, waiting_since, waiting, coalesce(target::text, ''-''), coalesce(overdue::text, ''-'')) FROM inbox.report_waiting', 'waiting(%s, %s)'), 'who waits');
 SELECT is_empty(format('SELECT model.differences(%L, %L, %L)', 'workload',
@@ -349,7 +356,7 @@ SELECT is((SELECT array_agg(r ORDER BY r) FROM unnest(model.shown(2, 2, 'SELECT 
 SELECT bag_eq($$SELECT DISTINCT p.name FROM model.tally t JOIN chat_rbac.member p ON p.org_id = 1 AND p.member_id = t.m GROUP BY p.name HAVING sum(lines) = 0$$,
     $$VALUES ('finance'), ('nobody'), ('service'), ('temp'), ('reader')$$, 'no report for those without report.view, or without rows');
 SELECT bag_eq($$SELECT report FROM model.tally GROUP BY report HAVING count(DISTINCT m) FILTER (WHERE lines > 0) >= 5 AND sum(lines) > 50$$,
-    $$VALUES ('agents'), ('units'), ('waiting'), ('workload'), ('load'), ('broadcasts'), ('activity'), ('supervision')$$, 'every report was shown to many');
+    $$VALUES ('agents'), ('units'), ('facts'), ('waiting'), ('workload'), ('load'), ('broadcasts'), ('activity'), ('supervision')$$, 'every report was shown to many');
 SELECT cmp_ok((SELECT count(DISTINCT line) FROM model.person p, LATERAL (SELECT string_agg(a, E'\n' ORDER BY a) FROM model.agents(1, p.member_id, '-infinity', 'infinity') a) x (line)), '>=', 15::bigint,
     'members are shown different figures');
 SELECT bag_eq($$SELECT fact FROM model.counted GROUP BY fact HAVING count(*) > 100$$, $$VALUES ('opened'), ('replied'), ('closed'), ('reopened'), ('claimed'), ('transferred'), ('received')$$, 'everything happened');

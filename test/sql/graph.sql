@@ -23,6 +23,7 @@ INSERT INTO chat_rbac.role_inherit VALUES (2, 1, -7);
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, key, parent_id, name) VALUES
   (1, 1, 'region', 1, NULL, 'EMEA'), (1, 2, 'department', 1, 1, 'Support'), (1, 3, 'team', 10, 2, 'Tier 2'), (1, 4, 'team', 20, 2, 'Tier 1'),
   (1, 5, 'team', 30, 1, 'Support'), (1, 6, 'team', 40, 5, 'Support'), (1, 7, 'region', 2, NULL, 'Americas'), (2, 1, 'team', 1, NULL, 'Support');
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id = 7;
 INSERT INTO chat_rbac.member (org_id, member_id, name) SELECT o, m, 'Member ' || m FROM generate_series(1, 2) o, generate_series(1, 5) m;
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, valid)
 SELECT 1, m, role_id, u, valid::tstzrange FROM chat_rbac.role r JOIN (VALUES
