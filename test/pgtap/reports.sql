@@ -74,7 +74,7 @@ SELECT c.org_id, c.id * 10 + k, c.id, kind, CASE WHEN kind <> 'incoming' THEN 1 
        LATERAL (SELECT (ARRAY['incoming', 'incoming', 'reply', 'reply', 'note'])[1 + model.dice(5, 'kind', c.id * 10 + k)]) v (kind)
  WHERE k < model.dice(9, 'length', c.id);
 INSERT INTO inbox.reply_target (org_id, id, team_id, inbox_id, reply_within, enabled)
-SELECT o, id, team, inbox, make_interval(hours => id::int), id <> 3 FROM generate_series(1, 2) o, (VALUES (1, 10, NULL), (2, 20, NULL), (3, 30, NULL), (4, NULL, 10), (5, NULL, 20)) v (id, team, inbox);
+SELECT o, id, team, inbox, make_interval(hours => 7 - id::int), id <> 3 FROM generate_series(1, 2) o, (VALUES (1, 10, NULL), (2, 20, NULL), (3, 30, NULL), (4, NULL, 10), (5, NULL, 20)) v (id, team, inbox);
 INSERT INTO inbox.broadcast (org_id, id, title, body, status, inbox_id, author_id, approved_by, created_at, send_at, sent_at)
 SELECT o, n, 'Sale', 'Buy', CASE WHEN n % 3 = 0 THEN 'sent' ELSE 'draft' END, nullif(10 * (n % 4), 0), CASE n % 5 WHEN 0 THEN 11 WHEN 1 THEN 2 ELSE 3 + n END,
        CASE WHEN n % 3 = 0 THEN 1 END, '2026-01-01', '2026-01-03', CASE WHEN n % 3 = 0 THEN timestamptz '2026-01-02' + n * interval '2 hours' END
