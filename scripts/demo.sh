@@ -387,12 +387,12 @@ converse()
     unset 'statements[-1]'      # the end of the line after the last semicolon
     output=$({
         echo '\set QUIET off'
-        printf '\\echo ----\n%s;\n' "${statements[@]}"
+        printf '\\echo @@@@\n%s;\n' "${statements[@]}"
     } | "$@" -F ' | ' -P null=- -v ON_ERROR_STOP=0 -v SHOW_CONTEXT=never 2>&1)$'\n'
     answers=()
     for statement in "${statements[@]}"; do
-        output=${output#*----$'\n'}
-        answer=$(sed '/^$/d; s/^psql:[^ ]* //' <<<"${output%%----*}")
+        output=${output#*@@@@$'\n'}
+        answer=$(sed '/^$/d; s/^psql:[^ ]* //' <<<"${output%%@@@@*}")
         answers+=("$answer")
         sed "s/^-- /    /; t; s/^/        $dim/; s/\$/$plain/" <<<"${statement#$'\n'};"
         [ "$answer;" != "${statement##*$'\n'};" ] || continue     # as for BEGIN
@@ -605,6 +605,28 @@ show_administration()
     close_sessions
 }
 
+# What a supervisor's dashboard shows: reports, as a role that is her login.
+show_morning()
+{
+    local answer answers=() late shown
+
+    heading "A supervisor's morning"
+    echo "    Her dashboard logs in as sue_dashboard, which is Sue, without a word, and reads views:"
+    echo
+    converse sql -U sue_dashboard -P format=aligned -P tuples_only=off -P footer=off <demo/morning.sql
+    shown=$(sql -U sue_dashboard <<<"SELECT count(*), count(DISTINCT team_id) FROM inbox.report_waiting")
+    late=$(sql <<<"SELECT count(*), count(DISTINCT c.team_id) FROM inbox.conversation c
+        WHERE c.org_id = 1 AND (c.team_id IN (3, 4, 5) OR c.inbox_id IN (21, 22, 23)) AND c.status <> 'closed' AND EXISTS (
+            SELECT FROM inbox.message m WHERE m.org_id = 1 AND m.conversation_id = c.id AND m.kind = 'incoming' AND NOT EXISTS (
+                SELECT FROM inbox.message r WHERE r.org_id = 1 AND r.conversation_id = c.id AND r.kind = 'reply' AND r.sent_at > m.sent_at))")
+    expect "all who wait in her units are there" "$shown" = "$late"
+    expect "agents of other units are not" "$(sql -U sue_dashboard <<<"SELECT count(*) FROM inbox.report_agents('2026-11-01') WHERE agent NOT IN ('Ali', 'Ben', 'Cleo', 'Dan')")" -eq 0
+    expect "replies are those in her units" "$(sql -U sue_dashboard <<<"SELECT sum(replies) FROM inbox.report_agents('2026-11-01')")" -eq \
+        "$(sql <<<"SELECT count(*) FROM inbox.message m JOIN inbox.conversation c ON c.org_id = m.org_id AND c.id = m.conversation_id
+            WHERE m.org_id = 1 AND m.kind = 'reply' AND (c.team_id IN (3, 4, 5) OR c.inbox_id IN (21, 22, 23)) AND m.sent_at >= '2026-11-01'")"
+    expect "a dashboard changes nothing" "${answers[-1]/read-only transaction/}" != "${answers[-1]}"
+}
+
 demo()
 {
     cat <<END
@@ -627,6 +649,7 @@ END
     show_revocation
     show_administration
     show_reasons
+    show_morning
 
     echo
     if [ $broken != 0 ]; then
