@@ -1,13 +1,13 @@
 #!/bin/bash
 #
-# run.sh: measure what policies, guard, audit trail and tokens cost, in a throw-away cluster.
+# run.sh: measure what policies, guard, audit trail, tokens, masks and reports cost, in a throw-away cluster.
 #
-# Usage: bench/run.sh [policies | first-check | actions | audit | token]...
+# Usage: bench/run.sh [policies | first-check | actions | audit | token | views | reports]...
 #
 # Prints tables of medians and of ratios within one run; the sizes are in
-# load.sql, first_check.sql, actions.sql, audit.sql and token.sql.  BENCH_ROWS and
-# BENCH_TURNS make "actions" and "audit" shorter.  Takes some eight minutes and
-# 2 GB of disk.
+# load.sql, first_check.sql, actions.sql, audit.sql, token.sql, views.sql and
+# reports.sql.  BENCH_ROWS and BENCH_TURNS make "actions", "audit", "views" and
+# "reports" shorter.  Takes some twelve minutes and 4 GB of disk.
 # Nothing else should run meanwhile.
 #
 set -euo pipefail
@@ -106,7 +106,21 @@ token()
     psql_file bench/token.sql -d token -v tokens="$dir/tokens" -v transactions="${BENCH_ROWS:-20000}" -v turns="${BENCH_TURNS:-15}"
 }
 
-[ $# -gt 0 ] || set -- policies first-check actions audit token
+views()
+{
+    echo "Masked views against the table under its policies; audited against unaudited"
+    $cluster run "$dir" createdb views
+    psql_file bench/views.sql -d views -v rows="${BENCH_ROWS:-200000}" -v turns="${BENCH_TURNS:-9}"
+}
+
+reports()
+{
+    echo "Reports of a supervisor of a department: an inbox of 1 M conversations, 3.9 M messages, 100 orgs"
+    $cluster run "$dir" createdb reports
+    psql_file bench/reports.sql -d reports -v rows="${BENCH_ROWS:-600000}" -v turns="${BENCH_TURNS:-5}"
+}
+
+[ $# -gt 0 ] || set -- policies first-check actions audit token views reports
 for part; do
     case $part in
         policies) policies ;;
@@ -114,6 +128,8 @@ for part; do
         actions) actions ;;
         audit) audit ;;
         token) token ;;
+        views) views ;;
+        reports) reports ;;
         *) sed -n 's/^# \{0,1\}//; /^Usage/,/^$/p' "$0" >&2; exit 2 ;;
     esac
 done
