@@ -95,12 +95,20 @@ INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1
 SELECT try('INSERT INTO chat_rbac.role_inherit VALUES (1, 6, 21)') AS senior, try('UPDATE chat_rbac.role SET permissions = ''{report.view}'' WHERE role_id = 7') AS junior;
 
 -- why not: also by a grant that is to come
-CREATE TABLE chat (org_id bigint, id bigint, team_id bigint, PRIMARY KEY (org_id, id));
-INSERT INTO chat VALUES (1, 1, 3);
-SELECT chat_rbac.protect('chat', '{"resource": "conversation", "org": "org_id", "units": {"team": "team_id"}}') \g /dev/null
+CREATE TABLE chat (org_id bigint, id bigint, team_id bigint, inbox_id int, PRIMARY KEY (org_id, id));
+INSERT INTO chat VALUES (1, 1, 3, NULL), (1, 2, 3, 5);
+SELECT chat_rbac.protect('chat', '{"resource": "conversation", "org": "org_id", "units": {"team": "team_id", "inbox": "inbox_id"}}') \g /dev/null
 INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, unit_id, valid) VALUES (1, 901, 5, 2, NULL, '[2200-01-01 00:00+00,)'), (1, 902, 5, 2, 1, '(,)');
 SET chat_rbac.identity = '1/1'; SET timezone = 'UTC';
 SELECT verdict, grant_id, why FROM chat_rbac.explain_access(5, 'conversation.view', 'chat', 1);
+-- and why: where a row is at two sealed units, two grants may be what it takes
+INSERT INTO chat_rbac.unit (org_id, unit_id, kind, key, name, sealed) VALUES (1, 5, 'inbox', 5, 'Post', true);
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id, unit_id) VALUES (1, 903, 6, 2, 2), (1, 904, 6, 2, 5), (1, 905, 6, 2, 1), (1, 906, 6, 2, NULL), (1, 907, 2, 2, 5), (1, 908, 2, 2, NULL);
+SELECT verdict, grant_id, why FROM chat_rbac.explain_access(6, 'conversation.view', 'chat', 2);
+SELECT verdict, grant_id, why FROM chat_rbac.explain_access(2, 'conversation.view', 'chat', 2);
+SELECT member_id, grant_id, unit FROM chat_rbac.who_can('conversation.view', 'chat', 2);
+SET datestyle = 'Postgres';
+SELECT why FROM chat_rbac.explain_access(5, 'conversation.view', 'chat', 1) WHERE grant_id = 901;
 RESET chat_rbac.identity; RESET timezone; RESET datestyle;
 
 SELECT chat_rbac.unprotect('chat') \g /dev/null
