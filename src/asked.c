@@ -6,7 +6,8 @@
  * Why a member may do something, and what is missing where not, is found out by
  * putting the question to the decision again and again: with one grant only, as
  * compile.c makes of it, and with one permission of it only.  Grants add up and
- * nothing takes away, so what all of them allow, one of these allows alone.
+ * nothing takes away, so what all of them allow, one of these allows alone; but
+ * where a row is at several sealed units, each may be another grant's.
  *
  * Others than the caller are asked about past all policies: rows are read as
  * their table's owner and judged in C, by that member's grants.  Nothing that
@@ -694,13 +695,12 @@ rbac_asked_place(RbacAsked *asked, RbacProtection *form, const RbacRow *row, Rba
 
 /*
  * rbac_asked_carries
- *		Does this permission, where a grant has its place or, everywhere, in the
- *		whole org and all that is sealed there, answer the question with yes by
- *		itself?  grants are of that grant alone.
+ *		Does this permission of a grant answer the question with yes by itself?
+ *		grants are of that grant alone.
  */
 bool
 rbac_asked_carries(RbacAsked *asked, const RbacGrants *grants, const RbacPermission *permission,
-				   bool everywhere, const RbacQuestion *question)
+				   RbacAskedWhere where, const RbacQuestion *question)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac one grant", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -723,7 +723,23 @@ rbac_asked_carries(RbacAsked *asked, const RbacGrants *grants, const RbacPermiss
 		sealed.keys_by_kind = NULL;
 		one.sealed = &sealed;
 	}
-	if (everywhere)
+	if (where == RBAC_WHERE_SEALED && one.sealed != NULL)
+	{
+		RbacUnitKey *keys = palloc(sizeof(RbacUnitKey) * Max(reach.nkeys, 1));
+		int			nkeys = 0;
+
+		one.context = context;
+		for (int i = 0; i < reach.nkeys; i++)
+		{
+			if (rbac_idset_has(rbac_reach_keys(&one, &sealed, reach.keys[i].kind), reach.keys[i].key))
+				keys[nkeys++] = reach.keys[i];
+		}
+		reach.keys = keys;
+		reach.nkeys = nkeys;
+		reach.org_wide = false;
+		one.sealed = NULL;
+	}
+	else if (where == RBAC_EVERYWHERE)
 	{
 		reach.org_wide = true;
 		reach.nkeys = 0;

@@ -130,20 +130,23 @@ search_member(Search *search, RbacAsked *asked)
 		rbac_asked_load_grants(asked);
 	if (search->told && OidIsValid(search->relid))
 		search->told = rbac_asked_place(asked, rbac_question_table(asked->check.rows, search->relid), &row, &question);
-	for (int g = 0; g < asked->ngrants && search->told; g++)
+	for (int where = RBAC_WHERE_GRANTED; where <= RBAC_WHERE_SEALED && !any && search->told; where++)
 	{
-		const RbacAskedGrant *grant = &asked->grants[g];
-		RbacPermission permission;
-		size_t		pos = 0;
-
-		while (grant->counted != NULL &&
-			   rbac_permset_next(&grant->counted->reach[0].permissions, &pos, &permission))
+		for (int g = 0; g < asked->ngrants; g++)
 		{
-			if (!rbac_asked_about(&permission, &question.wanted) ||
-				!rbac_asked_carries(asked, grant->counted, &permission, false, &question))
-				continue;
-			put_holder(search, asked, grant, &permission);
-			any = true;
+			const RbacAskedGrant *grant = &asked->grants[g];
+			RbacPermission permission;
+			size_t		pos = 0;
+
+			while (grant->counted != NULL &&
+				   rbac_permset_next(&grant->counted->reach[0].permissions, &pos, &permission))
+			{
+				if (!rbac_asked_about(&permission, &question.wanted) ||
+					!rbac_asked_carries(asked, grant->counted, &permission, (RbacAskedWhere) where, &question))
+					continue;
+				put_holder(search, asked, grant, &permission);
+				any = true;
+			}
 		}
 	}
 	if (!any)

@@ -91,6 +91,15 @@ extern const char *rbac_asked_inactive(const RbacAsked *asked, const RbacAskedGr
 extern const char *rbac_asked_chain(const RbacAsked *asked, const RbacAskedGrant *grant,
 									const RbacPermission *permission);
 
+/* Where a permission of a grant is taken to count. */
+typedef enum RbacAskedWhere
+{
+	RBAC_WHERE_GRANTED,
+	RBAC_WHERE_SEALED,			/* of that, where it is sealed: the row's
+								 * other seals are other grants' */
+	RBAC_EVERYWHERE				/* in the whole org and all that is sealed */
+}			RbacAskedWhere;
+
 /*
  * A question about a member: of a permission anywhere, or on a row.  form and
  * row are the ones that decide, which is a parent's row for a child's.
@@ -111,6 +120,6 @@ extern bool rbac_asked_place(RbacAsked *asked, RbacProtection *form, const RbacR
 extern bool rbac_asked_about(const RbacPermission *permission, const RbacPermset *wanted);
 extern Datum rbac_asked_roles(int64 org, const RbacPermset *wanted);
 extern bool rbac_asked_carries(RbacAsked *asked, const RbacGrants *grants, const RbacPermission *permission,
-							   bool everywhere, const RbacQuestion *question);
+							   RbacAskedWhere where, const RbacQuestion *question);
 
 #endif							/* CHAT_RBAC_QUESTION_H */

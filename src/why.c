@@ -21,6 +21,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -71,7 +72,8 @@ time_text(TimestampTz at)
 	char	   *text = DatumGetCString(DirectFunctionCall1(timestamptz_out, TimestampTzGetDatum(at)));
 	char	   *midnight = strstr(text, " 00:00:00");
 
-	if (midnight != NULL)
+	/* in the traditional style the year comes last */
+	if (midnight != NULL && DateStyle != USE_POSTGRES_DATES)
 		*midnight = '\0';
 	return text;
 }
@@ -193,7 +195,7 @@ lacks_here(Why *why, const RbacAskedGrant *grant, const RbacGrants *full, const 
 		add_part(text, "; ", psprintf("table %s has no relation %s", get_rel_name(form->relid), name));
 		return 2;
 	}
-	if (!rbac_asked_carries(&why->asked, full, permission, true, question))
+	if (!rbac_asked_carries(&why->asked, full, permission, RBAC_EVERYWHERE, question))
 	{
 		add_part(text, "; ", psprintf("relation %s does not hold", name));
 		n++;
@@ -213,7 +215,7 @@ lacks_here(Why *why, const RbacAskedGrant *grant, const RbacGrants *full, const 
 
 		plain.len -= relation != NULL ? plain.relation_len + 1 : 0;
 		plain.relation_len = 0;
-		if (!rbac_asked_carries(&why->asked, full, &plain, false, question))
+		if (!rbac_asked_carries(&why->asked, full, &plain, RBAC_WHERE_GRANTED, question))
 		{
 			add_part(text, "; ", psprintf("granted %s, row is at %s", place, row_units(why, full)));
 			n++;
@@ -287,8 +289,8 @@ typedef struct Findings
 
 /* Try one permission of a grant. */
 static void
-try_permission(Why *why, RbacAskedGrant *grant, const RbacPermission *permission, const RbacQuestion *question,
-			   Findings *findings)
+try_permission(Why *why, RbacAskedGrant *grant, const RbacPermission *permission, RbacAskedWhere where,
+			   const RbacQuestion *question, Findings *findings)
 {
 	const RbacGrants *full = rbac_asked_counts(grant, permission) ? grant->counted : rbac_asked_full(&why->asked, grant);
 	StringInfoData text;
@@ -306,7 +308,7 @@ try_permission(Why *why, RbacAskedGrant *grant, const RbacPermission *permission
 	line->grant = grant;
 	line->permission = memcpy(palloc(sizeof(RbacPermission)), permission, sizeof(RbacPermission));
 	line->nlacks = lacks_force(why, grant, permission, &text);
-	if (!rbac_asked_carries(&why->asked, full, permission, false, question))
+	if (!rbac_asked_carries(&why->asked, full, permission, where, question))
 		line->nlacks += lacks_here(why, grant, full, permission, question, &text);
 	line->verdict = line->nlacks > 0 ? "lacking" : "granted";
 	line->why = text.len > 0 ? text.data : NULL;
@@ -314,7 +316,7 @@ try_permission(Why *why, RbacAskedGrant *grant, const RbacPermission *permission
 
 /* Try all permissions that are about the question: what counts of each grant, and what would if more of it did. */
 static void
-find_lines(Why *why, const RbacQuestion *question, Findings *findings)
+find_lines(Why *why, RbacAskedWhere where, const RbacQuestion *question, Findings *findings)
 {
 	findings->n = 0;
 	findings->capacity = 16;
@@ -328,13 +330,13 @@ find_lines(Why *why, const RbacQuestion *question, Findings *findings)
 		while (grant->counted != NULL && rbac_permset_next(&grant->counted->reach[0].permissions, &pos, &permission))
 		{
 			if (rbac_asked_about(&permission, &question->wanted))
-				try_permission(why, grant, &permission, question, findings);
+				try_permission(why, grant, &permission, where, question, findings);
 		}
 		pos = 0;
 		while (rbac_permset_next(&grant->permissions, &pos, &permission))
 		{
 			if (rbac_asked_about(&permission, &question->wanted) && !rbac_asked_counts(grant, &permission))
-				try_permission(why, grant, &permission, question, findings);
+				try_permission(why, grant, &permission, where, question, findings);
 		}
 	}
 	qsort(findings->items, findings->n, sizeof(Finding), compare_lines);
@@ -462,6 +464,18 @@ is_answered(const Why *why, const RbacPermset *wanted)
 	return rbac_row_allows(why->asked.check.rows, why->question.form, wanted, &why->question.row);
 }
 
+/* Does any of the lines carry the answer? */
+static bool
+is_granted(const Findings *findings)
+{
+	for (int i = 0; i < findings->n; i++)
+	{
+		if (findings->items[i].nlacks == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Explain one of the questions: by what it is answered with yes, or what is
  * missing; whether it is, the caller knows.
@@ -473,7 +487,9 @@ put_question(FunctionCallInfo fcinfo, Why *why, const RbacPermset *wanted, bool 
 	Findings	findings;
 
 	question.wanted = *wanted;
-	find_lines(why, &question, &findings);
+	find_lines(why, RBAC_WHERE_GRANTED, &question, &findings);
+	if (yes && !is_granted(&findings))
+		find_lines(why, RBAC_WHERE_SEALED, &question, &findings);
 	for (int i = 0; i < findings.n; i++)
 	{
 		if (!yes || findings.items[i].nlacks == 0)
