@@ -30,6 +30,11 @@ INSERT INTO chat_rbac.role_inherit SELECT 1, 50, role_id FROM chat_rbac.role WHE
 SELECT count(chat_rbac.grant_role(o, m, r, u)) FROM (VALUES ('acme', 'Olga', 'Owner', NULL), ('acme', 'Otto', 'Owner', NULL), ('acme', 'Ada', 'Admin', NULL),
   ('acme', 'Lea', 'Team lead', 'Support'), ('acme', 'Ali', 'Agent', 'Tier 1'), ('acme', 'Bob', 'Agent', 'Sales'), ('globex', 'Zoe', 'Owner', NULL)) AS g (o, m, r, u);
 
+-- Ina had a role once; Nia never
+INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id) VALUES (1, 999, 6, 53);
+DELETE FROM chat_rbac.role_grant WHERE grant_id = 999;
+INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 7061, 'Nia');
+
 CREATE VIEW seen AS SELECT (SELECT string_agg(name, ',' ORDER BY org_id) FROM chat_rbac.org) AS orgs, (SELECT string_agg(name, ',' ORDER BY unit_id) FROM chat_rbac.unit) AS units,
   (SELECT string_agg(name, ',' ORDER BY member_id) FROM chat_rbac.member) AS members, (SELECT count(*) FROM chat_rbac.role) AS roles,
   (SELECT count(*) FROM chat_rbac.role_inherit) AS inherits, (SELECT string_agg(grant_id::text, ',' ORDER BY grant_id) FROM chat_rbac.role_grant) AS grants,
@@ -63,7 +68,10 @@ SET chat_rbac.identity = '1/3';
 SELECT chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Tier 2') IS NOT NULL AS granted;
 SELECT member_id, unit_id, granted_by FROM chat_rbac.role_grant WHERE member_id = 4 ORDER BY grant_id;
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id, granted_by, granted_at) VALUES (1, 4, 52, 11, 1, '2001-01-01') RETURNING member_id, granted_by, granted_at > '2020-01-01' AS now;
-INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 6, 52, 11);    -- fail: nobody has placed her yet
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 6, 52, 11);    -- fail: she had a role once, and has none
+BEGIN;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 7061, 52, 11) RETURNING member_id;
+ROLLBACK;
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 4, 52, 20);    -- fail: not her unit
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) VALUES (1, 4, 52);                 -- fail: not in the whole org

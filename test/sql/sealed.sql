@@ -204,9 +204,9 @@ SELECT name, sealed FROM chat_rbac.unit ORDER BY unit_id;
 UPDATE chat_rbac.unit SET name = 'Wages' WHERE name = 'Payroll';
 UPDATE chat_rbac.member SET active = false WHERE member_id = 5;	-- Will works at the desk too
 RESET ROLE; SET chat_rbac.identity = '1/1'; SET ROLE regress_chat_rbac_app;
-INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 7, 'Nora');
+INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 7007, 'Nora');
 RESET ROLE; SET chat_rbac.identity = '1/3'; SET ROLE regress_chat_rbac_app;
-INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 7, 51, 4);	-- Nora is new
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 7007, 51, 4);	-- Nora is new
 UPDATE chat_rbac.unit SET sealed = false WHERE name = 'HR';		-- what is above is not hers
 UPDATE chat_rbac.unit SET key = 99 WHERE name = 'Wages';		-- the rows with the old key would be the whole org's
 DELETE FROM chat_rbac.role_grant WHERE member_id = 5 AND unit_id = 4;
