@@ -1,0 +1,483 @@
+/* ---- masked views over protected tables ---- */
+
+/*
+ * A view that shows a column to some must read it as the table's owner: who
+ * looks has no privilege on that column.  But the owner is not held to
+ * policies within a foreign key's cascade, nor ever where it is a superuser,
+ * and a plan made there may be kept.  So the view leans on nothing but itself:
+ * it is a security barrier, and its WHERE says all of the condition under which
+ * a row is visible.  Each mask asks the same of the permission that lifts it.
+ *
+ * create_view() and its helpers run as the caller, who must own the table.
+ */
+
+CREATE FUNCTION chat_rbac.base_type(INOUT type oid, INOUT typmod integer) RETURNS record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	row pg_type;
+BEGIN
+	LOOP
+		SELECT t.* INTO row FROM pg_type t WHERE t.oid = base_type.type;
+		EXIT WHEN row.typtype <> 'd';
+		type := row.typbasetype;
+		typmod := row.typtypmod;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.base_type(oid, integer) IS 'Internal to create_view(): the type that a domain is of, with its modifier.';
+
+CREATE FUNCTION chat_rbac.mask_expression(relation regclass, col name, mask text, OUT value text, OUT masked text) RETURNS record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	base record;
+	shown text;
+BEGIN
+	SELECT b.type, b.typmod, t.typcategory INTO STRICT base
+	FROM pg_attribute a CROSS JOIN LATERAL chat_rbac.base_type(a.atttypid, a.atttypmod) AS b JOIN pg_type t ON t.oid = b.type
+	WHERE a.attrelid = relation AND a.attname = col AND a.attnum > 0 AND NOT a.attisdropped;
+	shown := format_type(base.type, base.typmod);
+	IF mask = 'full' THEN
+		/* a domain may forbid NULL */
+		value := format('%I::%s', col, shown);
+		masked := format('NULL::%s', shown);
+	ELSIF mask IN ('phone', 'email', 'name') AND base.typcategory = 'S' THEN
+		value := format('%I::text', col);
+		masked := format('chat_rbac.mask_%s(%I::text)', mask, col);
+	ELSIF mask = 'amount' AND base.type IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype) THEN
+		value := format('%I::%s', col, shown);
+		masked := format('chat_rbac.mask_amount(%I::bigint)::%s', col, shown);
+	ELSIF mask = 'amount' AND base.type IN ('real'::regtype, 'double precision'::regtype) THEN
+		value := format('%I::%s', col, shown);
+		masked := format('chat_rbac.mask_amount(%I::double precision)::%s', col, shown);
+	ELSIF mask = 'amount' AND base.type = 'numeric'::regtype THEN
+		value := format('%I::%s', col, shown);
+		masked := format('chat_rbac.mask_amount(%I::numeric)::%s', col, shown);
+	ELSE
+		PERFORM chat_rbac.spec_error(format('"with" of mask "%s" is %s, but the column is of type %s', col, to_json(mask), shown),
+			'"phone", "email" and "name" are for strings, "amount" is for numbers, "full" for any type.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.mask_expression(regclass, name, text) IS 'Internal to create_view(): what a view shows of a column, plain and masked, both of the column''s type; of strings: text.';
+
+CREATE FUNCTION chat_rbac.generated_from(relation regclass, columns name[]) RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	/* the columns that it reads are those of the column itself, or of its expression, as versions of PostgreSQL differ */
+	SELECT coalesce(array_agg(DISTINCT g.attname), '{}')
+	FROM pg_attribute a
+	JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+	LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+	JOIN pg_attribute g ON g.attrelid = a.attrelid AND g.attgenerated <> '' AND (g.attnum = e.adnum
+		OR d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND g.attnum = d.objsubid)
+	WHERE a.attrelid = relation AND a.attname = ANY (columns) AND g.attname <> ALL (columns);
+END;
+COMMENT ON FUNCTION chat_rbac.generated_from(regclass, name[]) IS 'Internal to create_view(): the other columns of a table that are generated from these.';
+
+CREATE FUNCTION chat_rbac.hidden_columns(relation regclass) RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT array_agg(a.attname ORDER BY a.attnum) FROM (
+			SELECT coalesce(array_agg(DISTINCT m::name), '{}') AS names
+			FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view CROSS JOIN LATERAL jsonb_object_keys(v.spec -> 'masks') AS m
+			WHERE v.relation = $1) AS masked,
+		pg_attribute a
+	WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+		AND a.attname = ANY (masked.names || chat_rbac.generated_from($1, masked.names));
+END;
+COMMENT ON FUNCTION chat_rbac.hidden_columns(regclass) IS 'Internal to create_view(): the columns of a table that a view masks, and those generated from such; NULL if none.';
+
+CREATE FUNCTION chat_rbac.view_masks(relation regclass, protection jsonb, columns name[], masks jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	col text;
+	mask jsonb;
+	place text;
+	telling text;
+BEGIN
+	PERFORM chat_rbac.spec_keys('"masks"', masks);
+	FOR col, mask IN SELECT * FROM jsonb_each(masks) LOOP
+		place := format('mask "%s"', col);
+		PERFORM chat_rbac.spec_column(place, relation, to_jsonb(col), id => false, generated => true);
+		IF col <> ALL (columns) THEN
+			PERFORM chat_rbac.spec_error(format('%s: the column is not among "columns"', place));
+		ELSIF col = ANY (chat_rbac.spec_places(relation, protection)) THEN
+			PERFORM chat_rbac.spec_error(format('%s: the column tells which rows are whose', place),
+				'The primary key, and what org, units and relations are read from, show by the rows that one sees.',
+				'Leave it out of "columns" if the view need not show it.');
+		END IF;
+		PERFORM chat_rbac.spec_keys(place, mask, '{with,lifted_by}', '{with,lifted_by}');
+		IF mask -> 'with' NOT IN ('"phone"', '"email"', '"name"', '"amount"', '"full"') THEN
+			PERFORM chat_rbac.spec_error(format('"with" of %s is %s', place, mask -> 'with'),
+				'It must be "phone", "email", "name", "amount" or "full".');
+		END IF;
+		PERFORM chat_rbac.mask_expression(relation, col::name, mask ->> 'with');
+		PERFORM chat_rbac.spec_permission(format('"lifted_by" of %s', place), mask -> 'lifted_by');
+	END LOOP;
+	SELECT string_agg(format('"%s"', g), ', ' ORDER BY g) INTO telling
+	FROM unnest(chat_rbac.generated_from(relation, ARRAY(SELECT jsonb_object_keys(masks)::name))) AS g
+	WHERE g = ANY (columns);
+	IF telling IS NOT NULL THEN
+		PERFORM chat_rbac.spec_error(format('column %s is generated from a masked one', telling), NULL, 'Mask it too, or leave it out of "columns".');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.view_masks(regclass, jsonb, name[], jsonb) IS 'Internal to create_view(): the masks of a specification, checked.';
+
+CREATE FUNCTION chat_rbac.view_check(relation regclass, protection jsonb, spec jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	parts name[];
+	columns name[] := '{}';
+	col name;
+	value jsonb;
+BEGIN
+	PERFORM chat_rbac.spec_keys('the specification', spec, '{view,columns,masks,grant,audited}', '{view}');
+	BEGIN
+		parts := CASE WHEN jsonb_typeof(spec -> 'view') = 'string' THEN parse_ident(spec ->> 'view')::name[] END;
+	EXCEPTION WHEN invalid_parameter_value THEN
+		parts := NULL;
+	END;
+	IF cardinality(parts) IS DISTINCT FROM 2 THEN
+		PERFORM chat_rbac.spec_error(format('"view" is %s', spec -> 'view'), NULL, 'Write the schema too, as in "inbox.customer_card".');
+	ELSIF parts[1] IN ('chat_rbac', 'information_schema') OR starts_with(parts[1], 'pg_') THEN
+		PERFORM chat_rbac.spec_error(format('"view" is in schema "%s"', parts[1]));
+	ELSIF to_regnamespace(quote_ident(parts[1])) IS NULL THEN
+		PERFORM chat_rbac.spec_error(format('"view": there is no schema "%s"', parts[1]));
+	END IF;
+
+	IF spec ? 'columns' THEN
+		IF jsonb_typeof(spec -> 'columns') <> 'array' OR spec -> 'columns' = '[]' THEN
+			PERFORM chat_rbac.spec_error('"columns" must be an array of columns');
+		END IF;
+		FOR value IN SELECT * FROM jsonb_array_elements(spec -> 'columns') LOOP
+			col := chat_rbac.spec_column('"columns"', relation, value, id => false, generated => true);
+			IF col = ANY (columns) THEN
+				PERFORM chat_rbac.spec_error(format('"columns" names column "%s" twice', col));
+			END IF;
+			columns := columns || col;
+		END LOOP;
+	ELSE
+		SELECT array_agg(a.attname ORDER BY a.attnum) INTO columns FROM pg_attribute a
+		WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped;
+	END IF;
+	PERFORM chat_rbac.view_masks(relation, protection, columns, coalesce(spec -> 'masks', '{}'));
+
+	IF jsonb_typeof(spec -> 'grant') <> 'array' THEN
+		PERFORM chat_rbac.spec_error('"grant" must be an array of database roles');
+	END IF;
+	FOR value IN SELECT * FROM jsonb_array_elements(spec -> 'grant') LOOP
+		IF jsonb_typeof(value) <> 'string' OR NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = value #>> '{}') THEN
+			PERFORM chat_rbac.spec_error(format('"grant": there is no role %s', value),
+				'These are roles of the database, as in GRANT, each by name.',
+				'Perhaps you meant ' || chat_rbac.near_names(value #>> '{}', ARRAY(SELECT r.rolname::text FROM pg_roles r WHERE NOT starts_with(r.rolname, 'pg_'))) || '.');
+		END IF;
+	END LOOP;
+	IF jsonb_typeof(spec -> 'audited') <> 'boolean' THEN
+		PERFORM chat_rbac.spec_error('"audited" must be true or false');
+	ELSIF spec @> '{"audited": true}' AND to_regprocedure('chat_rbac.read_gate(text)') IS NULL THEN
+		RAISE EXCEPTION 'this version of chat_rbac has no audited views' USING ERRCODE = 'feature_not_supported';
+	END IF;
+	RETURN jsonb_build_object(
+		'view', format('%I.%I', parts[1], parts[2]),
+		'columns', to_jsonb(columns::text[]),
+		'masks', coalesce(spec -> 'masks', '{}'),
+		'grant', coalesce((SELECT jsonb_agg(DISTINCT g) FROM jsonb_array_elements(spec -> 'grant') AS g), '[]'),
+		'audited', coalesce(spec -> 'audited', 'false'));
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.view_check(regclass, jsonb, jsonb) IS 'Internal to create_view(): the specification of a view checked and completed, or an error that names what is wrong and what is allowed.';
+
+CREATE FUNCTION chat_rbac.view_permissions(protection jsonb) RETURNS chat_rbac.permset
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT CASE WHEN protection ? 'view' OR NOT protection ? 'parent'
+		THEN ('{' || coalesce(protection ->> 'view', (protection ->> 'resource') || '.view') || '}')::chat_rbac.permset END;
+END;
+COMMENT ON FUNCTION chat_rbac.view_permissions(jsonb) IS 'Internal: the permission that SELECT from a protected table needs; NULL for a child that is visible where its parent is.';
+
+CREATE FUNCTION chat_rbac.view_statement(name text, relation regclass, protection jsonb, spec jsonb, gate text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	shown text;
+	conditions text[] := '{}';
+BEGIN
+	SELECT string_agg(CASE WHEN spec -> 'masks' ? col THEN
+		(SELECT format(E'CASE WHEN %s\n THEN %s ELSE %s END AS %I',
+			chat_rbac.policy_condition(relation, protection, ('{' || (spec #>> ARRAY['masks', col, 'lifted_by']) || '}')::chat_rbac.permset), m.value, m.masked, col)
+		 FROM chat_rbac.mask_expression(relation, col::name, spec #>> ARRAY['masks', col, 'with']) AS m)
+		ELSE quote_ident(col) END, E',\n' ORDER BY n)
+	INTO shown FROM jsonb_array_elements_text(spec -> 'columns') WITH ORDINALITY AS c (col, n);
+	IF spec @> '{"audited": true}' THEN
+		conditions := conditions || format('chat_rbac.read_gate(%L)', gate);
+	END IF;
+	IF protection ? 'org' THEN
+		conditions := conditions || format('%I = chat_rbac.current_org()', protection ->> 'org');
+	END IF;
+	conditions := conditions || format('(%s)', chat_rbac.policy_condition(relation, protection, chat_rbac.view_permissions(protection)));
+	RETURN format(E'CREATE OR REPLACE VIEW %s WITH (security_barrier = true) AS\nSELECT %s\nFROM %s\nWHERE %s',
+		name, shown, relation, array_to_string(conditions, E'\n AND '));
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.view_statement(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): the statement that makes the view.';
+
+CREATE FUNCTION chat_rbac.make_view(name text, relation regclass, protection jsonb, spec jsonb, gate text) RETURNS regclass
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = relation);
+	made regclass;
+	reason text;
+BEGIN
+	BEGIN
+		EXECUTE chat_rbac.view_statement(name, relation, protection, spec, gate);
+	EXCEPTION WHEN invalid_table_definition OR undefined_column THEN
+		GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
+		RAISE EXCEPTION 'view % cannot be changed to its specification: %', name, reason
+			USING ERRCODE = 'invalid_table_definition',
+				HINT = format('SELECT chat_rbac.drop_view(%L); and create it again.', name);
+	END;
+	made := to_regclass(name);
+	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = made) <> (SELECT c.relowner FROM pg_class c WHERE c.oid = relation) THEN
+		EXECUTE format('ALTER VIEW %s OWNER TO %I', name, owner);
+	END IF;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.make_view(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): makes or replaces a view of the table''s owner.';
+
+CREATE FUNCTION chat_rbac.make_views(relation regclass, protection jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made chat_rbac.protected_view;
+	checked jsonb;
+BEGIN
+	FOR made IN SELECT v.* FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view WHERE v.relation = make_views.relation LOOP
+		checked := chat_rbac.view_check(relation, protection, made.spec);
+		PERFORM chat_rbac.make_view(made.view::text, relation, protection, checked, made.gate);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.make_views(regclass, jsonb) IS 'Internal to protect(): makes the views over a table anew, as they say its conditions themselves.';
+
+CREATE FUNCTION chat_rbac.refuse_views(relation regclass) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	names text;
+BEGIN
+	SELECT string_agg(v.view::text, ', ' ORDER BY v.view::text) INTO names
+	FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view WHERE v.relation = refuse_views.relation;
+	IF names IS NOT NULL THEN
+		RAISE EXCEPTION 'the protection of table % is used by view %', relation, names
+			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Drop it first, with chat_rbac.drop_view().';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.refuse_views(regclass) IS 'Internal to unprotect(): an error (SQLSTATE 2BP01) if views show the table.';
+
+/* ---- who reads what past the views ---- */
+
+CREATE FUNCTION chat_rbac.readers_past(relation regclass, columns name[]) RETURNS TABLE (reader text, readable name[], statement text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	WITH class AS (
+		SELECT c.relacl, c.relowner FROM pg_class c WHERE c.oid = relation
+	), reads (grantee, attname) AS (
+		SELECT DISTINCT x.grantee, NULL::name FROM class, aclexplode(class.relacl) AS x WHERE x.privilege_type = 'SELECT'
+		UNION
+		SELECT x.grantee, a.attname FROM pg_attribute a, aclexplode(a.attacl) AS x
+		WHERE a.attrelid = relation AND a.attname = ANY (columns) AND x.privilege_type = 'SELECT'
+		UNION
+		SELECT m.member, NULL FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE g.rolname = 'pg_read_all_data'
+	), who AS (
+		SELECT r.grantee, bool_or(r.attname IS NULL) AS all_columns, array_agg(r.attname ORDER BY r.attname) FILTER (WHERE r.attname IS NOT NULL) AS names,
+			CASE WHEN r.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(u.rolname) END AS name,
+			r.grantee <> 0 AND pg_has_role(r.grantee, 'pg_read_all_data', 'MEMBER') AS reads_all
+		FROM reads r CROSS JOIN class LEFT JOIN pg_roles u ON u.oid = r.grantee
+		WHERE r.grantee <> class.relowner AND NOT coalesce(u.rolsuper, false)
+		GROUP BY r.grantee, u.rolname
+	), plain AS (
+		SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names FROM pg_attribute a
+		WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (columns)
+	)
+	SELECT w.name, CASE WHEN w.all_columns THEN columns ELSE w.names END,
+		CASE WHEN w.reads_all THEN format('REVOKE pg_read_all_data FROM %s;', w.name)
+			WHEN w.all_columns THEN format('REVOKE SELECT ON %s FROM %s;', relation, w.name)
+				|| coalesce(format(' GRANT SELECT (%s) ON %s TO %s;', plain.names, relation, w.name), '')
+			ELSE format('REVOKE SELECT (%s) ON %s FROM %s;', (SELECT string_agg(quote_ident(n), ', ') FROM unnest(w.names) AS n), relation, w.name) END
+	FROM who w CROSS JOIN plain ORDER BY w.name;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.readers_past(regclass, name[]) IS 'Internal to create_view(): who has been granted SELECT on some of these columns of a table, owner and superusers aside, and the statement that ends it. Members of such roles are not named: they read by the role.';
+
+CREATE FUNCTION chat_rbac.grant_view(view regclass, relation regclass, spec jsonb, before jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	audited boolean := spec @> '{"audited": true}';
+	hidden name[] := chat_rbac.hidden_columns(relation);
+	plain text;		/* what everybody may read who may read the table at all */
+	shown text;		/* the same, of the view's columns */
+	who name;
+	was_all boolean;
+BEGIN
+	SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
+		string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE spec -> 'columns' ? a.attname)
+	INTO plain, shown FROM pg_attribute a
+	WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (coalesce(hidden, '{}'));
+
+	FOR who IN SELECT r.rolname FROM jsonb_array_elements_text(before -> 'grant') AS g JOIN pg_roles r ON r.rolname = g WHERE NOT spec -> 'grant' ? g LOOP
+		EXECUTE format('REVOKE SELECT ON %s FROM %I', view, who);
+	END LOOP;
+	FOR who IN SELECT * FROM jsonb_array_elements_text(spec -> 'grant') LOOP
+		EXECUTE format('GRANT SELECT ON %s TO %I', view, who);
+		CONTINUE WHEN hidden IS NULL AND NOT audited;
+		CONTINUE WHEN EXISTS (SELECT FROM pg_roles r, pg_class c
+			WHERE r.rolname = who AND c.oid = relation AND (r.rolsuper OR r.oid = c.relowner));
+		was_all := EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) AS x
+			WHERE c.oid = relation AND x.privilege_type = 'SELECT' AND x.grantee = (SELECT r.oid FROM pg_roles r WHERE r.rolname = who));
+		/* this takes the columns one by one, too */
+		EXECUTE format('REVOKE SELECT ON %s FROM %I', relation, who);
+		IF NOT audited AND coalesce(CASE WHEN was_all THEN plain END, shown) IS NOT NULL THEN
+			EXECUTE format('GRANT SELECT (%s) ON %s TO %I', CASE WHEN was_all THEN plain ELSE shown END, relation, who);
+		END IF;
+		IF was_all THEN
+			RAISE NOTICE 'role "%" may not read % of table % any more', who,
+				CASE WHEN audited THEN 'columns' ELSE 'columns ' || array_to_string(hidden, ', ') END, relation
+				USING DETAIL = 'SELECT on the table was revoked from it' || CASE WHEN audited THEN '.' ELSE ', and granted on the other columns.' END;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.grant_view(regclass, regclass, jsonb, jsonb) IS 'Internal to create_view(): grants the view, and of the table no more than the columns that no view masks; for an audited view none.';
+
+CREATE FUNCTION chat_rbac.create_view(relation regclass, spec jsonb) RETURNS regclass
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	protection jsonb;
+	checked jsonb;
+	other text;
+	past record;
+	old chat_rbac.protected_view;
+	made regclass;
+	gate text;
+BEGIN
+	IF relation IS NULL OR spec IS NULL THEN
+		RAISE EXCEPTION 'create_view() needs a table and a specification' USING ERRCODE = 'null_value_not_allowed';
+	ELSIF NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = relation), 'USAGE') THEN
+		RAISE EXCEPTION 'must be owner of table %', relation USING ERRCODE = 'insufficient_privilege';
+	ELSIF NOT EXISTS (SELECT FROM chat_rbac.protection p WHERE p.relation = create_view.relation) THEN
+		RAISE EXCEPTION 'table % is not protected', relation
+			USING ERRCODE = 'undefined_object', HINT = 'Call chat_rbac.protect() first.';
+	END IF;
+	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', relation);
+	LOCK TABLE chat_rbac.protected_view IN SHARE ROW EXCLUSIVE MODE;
+	SELECT p.spec INTO STRICT protection FROM chat_rbac.protection p WHERE p.relation = create_view.relation;
+	SELECT string_agg(p.polname, ', ' ORDER BY p.polname) INTO other FROM pg_policy p
+	WHERE p.polrelid = relation AND NOT p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_');
+	IF other IS NOT NULL THEN
+		RAISE EXCEPTION 'table % has restrictive policies of its own: %', relation, other
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'A view reads as the table''s owner, whom they may not hold.',
+				HINT = 'Say it in the specification of chat_rbac.protect().';
+	END IF;
+
+	checked := chat_rbac.view_check(relation, protection, spec);
+	DELETE FROM chat_rbac.protected_view v WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.view)
+		AND (NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.relation) OR v.relation = create_view.relation);
+	SELECT v.* INTO old FROM chat_rbac.protected_view v WHERE v.view = to_regclass(checked ->> 'view') AND v.relation = create_view.relation;
+	IF old.view IS NULL AND to_regclass(checked ->> 'view') IS NOT NULL THEN
+		RAISE EXCEPTION 'relation % already exists', checked ->> 'view'
+			USING ERRCODE = 'duplicate_table', DETAIL = format('It is no view that create_view() made over table %s.', relation);
+	END IF;
+	gate := coalesce(old.gate, (SELECT min(n) FROM unnest(ARRAY[checked ->> 'view', (checked ->> 'view') || ' ' || gen_random_uuid()]) AS n
+		WHERE NOT EXISTS (SELECT FROM chat_rbac.protected_view v WHERE v.gate = n)));
+	made := chat_rbac.make_view(checked ->> 'view', relation, protection, checked, gate);
+	INSERT INTO chat_rbac.protected_view AS v (view, relation, spec, gate) VALUES (made, create_view.relation, checked, gate)
+	ON CONFLICT ON CONSTRAINT protected_view_pkey DO UPDATE SET spec = EXCLUDED.spec;
+	PERFORM chat_rbac.grant_view(made, relation, checked, old.spec);
+
+	FOR past IN SELECT * FROM chat_rbac.readers_past(relation, CASE WHEN checked @> '{"audited": true}'
+			THEN ARRAY(SELECT jsonb_array_elements_text(checked -> 'columns')::name) ELSE chat_rbac.hidden_columns(relation) END) LOOP
+		RAISE WARNING '% may read % of table % past the view', past.reader, array_to_string(past.readable, ', '), relation
+			USING HINT = past.statement;
+	END LOOP;
+	SELECT string_agg(m, ', ' ORDER BY m) INTO other FROM jsonb_object_keys(checked -> 'masks') AS m
+	WHERE NOT coalesce(protection -> 'audit' -> 'exclude' ? m, false) AND NOT coalesce(protection -> 'audit' -> 'digest' ? m, false);
+	IF other IS NOT NULL THEN
+		RAISE NOTICE 'the audit trail shows changes of % to those who may read its events', other
+			USING HINT = 'If they may not see these values: "audit": {"digest": [...]} in the specification of chat_rbac.protect().';
+	END IF;
+	RETURN made;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.create_view(regclass, jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.create_view(regclass, jsonb) IS 'Makes a view over a protected table, with masks on columns that a permission lifts row by row, and grants it; call it again to change that. Errors in the specification: SQLSTATE 22023, and nothing is changed. A WARNING names whoever may read a masked column past the view.';
+
+CREATE FUNCTION chat_rbac.drop_view(view regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM chat_rbac.protected_view v WHERE v.view = drop_view.view) THEN
+		RAISE EXCEPTION '% is no view that create_view() made', view USING ERRCODE = 'undefined_object';
+	END IF;
+	EXECUTE format('DROP VIEW %s', view);
+	DELETE FROM chat_rbac.protected_view v WHERE v.view = drop_view.view;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.drop_view(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.drop_view(regclass) IS 'Drops a view that create_view() made; privileges on the table''s columns stay as they are.';
+
+/* ---- the table of views ---- */
+
+CREATE FUNCTION chat_rbac.check_view_owner() RETURNS trigger
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	named chat_rbac.protected_view := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+BEGIN
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (named.view, named.relation) AND NOT pg_has_role(c.relowner, 'USAGE')) OR
+		TG_OP = 'UPDATE' AND (NEW.view, NEW.relation, NEW.gate) IS DISTINCT FROM (OLD.view, OLD.relation, OLD.gate)
+	THEN
+		RAISE EXCEPTION 'must be owner of view % and its table', named.view
+			USING ERRCODE = 'insufficient_privilege', HINT = 'Use chat_rbac.create_view() and chat_rbac.drop_view().';
+	END IF;
+	RETURN named;
+END
+$$;
+REVOKE ALL ON FUNCTION chat_rbac.check_view_owner() FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.check_view_owner() IS 'Trigger: only the owner of a view and its table writes what the view is (SQLSTATE 42501).';
+
+CREATE TRIGGER check_owner BEFORE INSERT OR UPDATE OR DELETE ON chat_rbac.protected_view
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.check_view_owner();
+CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE ON chat_rbac.protected_view
+	FOR EACH ROW EXECUTE FUNCTION chat_rbac.invalidate();
+CREATE TRIGGER invalidate_truncate AFTER TRUNCATE ON chat_rbac.protected_view
+	FOR EACH STATEMENT EXECUTE FUNCTION chat_rbac.invalidate();
+ALTER TABLE chat_rbac.protected_view ENABLE ALWAYS TRIGGER check_owner, ENABLE ALWAYS TRIGGER invalidate, ENABLE ALWAYS TRIGGER invalidate_truncate;
