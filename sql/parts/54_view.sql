@@ -1,12 +1,15 @@
 /* ---- masked views over protected tables ---- */
 
 /*
- * A view that shows a column to some must read it as the table's owner: who
- * looks has no privilege on that column.  But the owner is not held to
- * policies within a foreign key's cascade, nor ever where it is a superuser,
- * and a plan made there may be kept.  So the view leans on nothing but itself:
+ * A view that shows a column to some must read it as somebody else: who looks
+ * has no privilege on that column.  By default that is the table's owner, who is
+ * not held to policies within a foreign key's cascade, nor ever if a superuser,
+ * and a plan made there may be kept.  So such a view leans on nothing but itself:
  * it is a security barrier, and its WHERE says all of the condition under which
- * a row is visible.  Each mask asks the same of the permission that lifts it.
+ * a row is visible.  Through a barrier the planner does not see an order that is
+ * asked for.  A role that is just for reading, which policies hold everywhere,
+ * does without: the table's policies choose the rows.
+ * Each mask asks the same of the permission that lifts it.
  *
  * create_view() and its helpers run as the caller, who must own the table.
  */
@@ -132,6 +135,34 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.view_masks(regclass, jsonb, name[], jsonb) IS 'Internal to create_view(): the masks of a specification, checked.';
 
+CREATE FUNCTION chat_rbac.view_reader(relation regclass, spec jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	reader pg_roles;
+	fault text;
+BEGIN
+	IF NOT spec ? 'reader' THEN
+		RETURN;
+	END IF;
+	SELECT r.* INTO reader FROM pg_roles r WHERE jsonb_typeof(spec -> 'reader') = 'string' AND r.rolname = spec ->> 'reader';
+	fault := CASE
+		WHEN NOT FOUND THEN format('there is no role %s', spec -> 'reader')
+		WHEN reader.rolsuper OR reader.rolbypassrls THEN format('policies do not hold for role "%s"', reader.rolname)
+		WHEN reader.rolcanlogin THEN format('role "%s" can log in', reader.rolname)
+		WHEN pg_has_role(reader.oid, (SELECT c.relowner FROM pg_class c WHERE c.oid = relation), 'MEMBER')
+			THEN format('role "%s" has the rights of the owner of table %s', reader.rolname, relation)
+		WHEN spec -> 'grant' ? reader.rolname THEN format('role "%s" is in "grant" too', reader.rolname)
+		WHEN spec @> '{"audited": true}' THEN 'an audited view has none' END;
+	IF fault IS NOT NULL THEN
+		PERFORM chat_rbac.spec_error('"reader": ' || fault,
+			'It is to be a role that does nothing else than to own such views, and that policies hold.', 'As one made by CREATE ROLE inbox_reader NOLOGIN;');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.view_reader(regclass, jsonb) IS 'Internal to create_view(): the role that reads for a view, checked.';
+
 CREATE FUNCTION chat_rbac.view_check(relation regclass, protection jsonb, spec jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -142,7 +173,7 @@ DECLARE
 	col name;
 	value jsonb;
 BEGIN
-	PERFORM chat_rbac.spec_keys('the specification', spec, '{view,columns,masks,grant,audited}', '{view}');
+	PERFORM chat_rbac.spec_keys('the specification', spec, '{view,columns,masks,grant,audited,reader}', '{view}');
 	BEGIN
 		parts := CASE WHEN jsonb_typeof(spec -> 'view') = 'string' THEN parse_ident(spec ->> 'view')::name[] END;
 	EXCEPTION WHEN invalid_parameter_value THEN
@@ -183,12 +214,13 @@ BEGIN
 				'Perhaps you meant ' || chat_rbac.near_names(value #>> '{}', ARRAY(SELECT r.rolname::text FROM pg_roles r WHERE NOT starts_with(r.rolname, 'pg_'))) || '.');
 		END IF;
 	END LOOP;
+	PERFORM chat_rbac.view_reader(relation, spec);
 	IF jsonb_typeof(spec -> 'audited') <> 'boolean' THEN
 		PERFORM chat_rbac.spec_error('"audited" must be true or false');
 	ELSIF spec @> '{"audited": true}' AND to_regprocedure('chat_rbac.read_gate(text)') IS NULL THEN
 		RAISE EXCEPTION 'this version of chat_rbac has no audited views' USING ERRCODE = 'feature_not_supported';
 	END IF;
-	RETURN jsonb_build_object(
+	RETURN jsonb_strip_nulls(jsonb_build_object('reader', spec -> 'reader')) || jsonb_build_object(
 		'view', format('%I.%I', parts[1], parts[2]),
 		'columns', to_jsonb(columns::text[]),
 		'masks', coalesce(spec -> 'masks', '{}'),
@@ -224,6 +256,9 @@ BEGIN
 	IF spec @> '{"audited": true}' THEN
 		conditions := conditions || format('chat_rbac.read_gate(%L)', gate);
 	END IF;
+	IF spec ? 'reader' THEN
+		RETURN format(E'CREATE OR REPLACE VIEW %s AS\nSELECT %s\nFROM %s', name, shown, relation);
+	END IF;
 	IF protection ? 'org' THEN
 		conditions := conditions || format('%I = chat_rbac.current_org()', protection ->> 'org');
 	END IF;
@@ -239,7 +274,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = relation);
+	owner name := coalesce(spec ->> 'reader', (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = relation));
 	made regclass;
 	reason text;
 BEGIN
@@ -252,13 +287,17 @@ BEGIN
 				HINT = format('SELECT chat_rbac.drop_view(%L); and create it again.', name);
 	END;
 	made := to_regclass(name);
-	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = made) <> (SELECT c.relowner FROM pg_class c WHERE c.oid = relation) THEN
+	IF (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = made) <> owner THEN
 		EXECUTE format('ALTER VIEW %s OWNER TO %I', name, owner);
+	END IF;
+	IF spec ? 'reader' THEN
+		EXECUTE format('GRANT SELECT (%s) ON %s TO %I', (SELECT string_agg(DISTINCT quote_ident(c), ', ')
+			FROM (SELECT jsonb_array_elements_text(spec -> 'columns') UNION SELECT unnest(chat_rbac.spec_places(relation, protection))) AS u (c)), relation, owner);
 	END IF;
 	RETURN made;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.make_view(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): makes or replaces a view of the table''s owner.';
+COMMENT ON FUNCTION chat_rbac.make_view(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): makes or replaces a view, which belongs to its reader or to the table''s owner.';
 
 CREATE FUNCTION chat_rbac.make_views(relation regclass, protection jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -310,12 +349,14 @@ BEGIN
 		WHERE a.attrelid = relation AND a.attname = ANY (columns) AND x.privilege_type = 'SELECT'
 		UNION
 		SELECT m.member, NULL FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE g.rolname = 'pg_read_all_data'
+	), readers AS (
+		SELECT DISTINCT r.oid, r.rolname FROM chat_rbac.protected_view v JOIN pg_roles r ON r.rolname = v.spec ->> 'reader' WHERE v.relation = $1
 	), who AS (
 		SELECT r.grantee, bool_or(r.attname IS NULL) AS all_columns, array_agg(r.attname ORDER BY r.attname) FILTER (WHERE r.attname IS NOT NULL) AS names,
 			CASE WHEN r.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(u.rolname) END AS name,
 			r.grantee <> 0 AND pg_has_role(r.grantee, 'pg_read_all_data', 'MEMBER') AS reads_all
 		FROM reads r CROSS JOIN class LEFT JOIN pg_roles u ON u.oid = r.grantee
-		WHERE r.grantee <> class.relowner AND NOT coalesce(u.rolsuper, false)
+		WHERE r.grantee <> class.relowner AND NOT coalesce(u.rolsuper, false) AND r.grantee NOT IN (SELECT oid FROM readers)
 		GROUP BY r.grantee, u.rolname
 	), plain AS (
 		SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names FROM pg_attribute a
@@ -326,7 +367,12 @@ BEGIN
 			WHEN w.all_columns THEN format('REVOKE SELECT ON %s FROM %s;', relation, w.name)
 				|| coalesce(format(' GRANT SELECT (%s) ON %s TO %s;', plain.names, relation, w.name), '')
 			ELSE format('REVOKE SELECT (%s) ON %s FROM %s;', (SELECT string_agg(quote_ident(n), ', ') FROM unnest(w.names) AS n), relation, w.name) END
-	FROM who w CROSS JOIN plain ORDER BY w.name;
+	FROM who w CROSS JOIN plain
+	UNION ALL
+	SELECT quote_ident(m.rolname), columns, format('REVOKE %I FROM %I;', readers.rolname, m.rolname)
+	FROM readers JOIN pg_auth_members a ON a.roleid = readers.oid JOIN pg_roles m ON m.oid = a.member
+	WHERE NOT m.rolsuper AND NOT pg_has_role(m.oid, (SELECT relowner FROM class), 'USAGE')
+	ORDER BY 1;
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.readers_past(regclass, name[]) IS 'Internal to create_view(): who has been granted SELECT on some of these columns of a table, owner and superusers aside, and the statement that ends it. Members of such roles are not named: they read by the role.';

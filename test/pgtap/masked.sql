@@ -14,6 +14,7 @@ SELECT plan(11);
 CREATE SCHEMA lab;
 CREATE ROLE regress_chat_rbac_owner;
 CREATE ROLE regress_chat_rbac_app;
+CREATE ROLE regress_chat_rbac_reader;
 CREATE SCHEMA regress_own AUTHORIZATION regress_chat_rbac_app;      -- where the app's role may do as it likes
 GRANT USAGE ON SCHEMA lab TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON chat_rbac.protection, chat_rbac.protected_view TO regress_chat_rbac_owner;
@@ -30,8 +31,8 @@ INSERT INTO chat_rbac.role (org_id, name, permissions) VALUES (1, 'Mine', '{cust
 SELECT chat_rbac.grant_role('acme', 'Sue', 'Supervisor'), chat_rbac.grant_role('acme', 'Sue', 'Mine'),
        chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Support'), chat_rbac.grant_role('acme', 'Olga', 'Owner');
 
--- An inbox of somebody's, with the one or the other values
-CREATE FUNCTION lab.make_inbox(inbox name, owner name, variant int) RETURNS void LANGUAGE plpgsql AS $$
+-- An inbox of somebody's, with the one or the other values: of a superuser; of a role that policies hold; with a reader
+CREATE FUNCTION lab.make_inbox(inbox name, owner name, variant int, reader text DEFAULT '') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', inbox, owner);
     EXECUTE format('SET LOCAL ROLE %I', owner);
@@ -40,12 +41,12 @@ BEGIN
     PERFORM chat_rbac.protect(format('%I.customer', inbox)::regclass,
         chat_rbac.protection(format('%I.customer', inbox)::regclass) || '{"audit": {"exclude": ["name", "phone", "email", "balance", "credit_limit"]}}');
     EXECUTE format('ALTER TABLE %I.customer ADD CONSTRAINT not_so_late CHECK (created_at < ''2100-01-01'')', inbox);
-    PERFORM chat_rbac.create_view(format('%I.customer', inbox)::regclass, format('{"view": "%s.card", "grant": ["regress_chat_rbac_app"], "masks": {
+    PERFORM chat_rbac.create_view(format('%I.customer', inbox)::regclass, format('{"view": "%s.card", "grant": ["regress_chat_rbac_app"], %s "masks": {
         "name":         {"with": "name",   "lifted_by": "customer.view_phone"},
         "phone":        {"with": "phone",  "lifted_by": "customer.view_phone"},
         "email":        {"with": "email",  "lifted_by": "customer.view_phone"},
         "balance":      {"with": "amount", "lifted_by": "customer.view_finance"},
-        "credit_limit": {"with": "full",   "lifted_by": "customer.view_finance"}}}', inbox)::jsonb);
+        "credit_limit": {"with": "full",   "lifted_by": "customer.view_finance"}}}', inbox, reader)::jsonb);
     RESET ROLE;
     EXECUTE format('INSERT INTO %1$I.customer (org_id, id, owner_id, name, phone, email, balance, credit_limit, created_at, updated_at)
         SELECT o, i, w, %3$L || left(h, 6) || '' H'' || right(h, 5), ''+141'' || lpad(n::text, 4, ''7'') || lpad(i::text, 4, ''0''),
@@ -64,7 +65,8 @@ BEGIN
     EXECUTE format('ANALYZE %1$I.customer; ANALYZE %1$I.conversation; ANALYZE %1$I.task', inbox);
 END $$;
 SELECT lab.make_inbox('super_1', current_user, 1), lab.make_inbox('super_2', current_user, 2),
-       lab.make_inbox('plain_1', 'regress_chat_rbac_owner', 1), lab.make_inbox('plain_2', 'regress_chat_rbac_owner', 2);
+       lab.make_inbox('plain_1', 'regress_chat_rbac_owner', 1), lab.make_inbox('plain_2', 'regress_chat_rbac_owner', 2),
+       lab.make_inbox('reader_1', current_user, 1, '"reader": "regress_chat_rbac_reader", '), lab.make_inbox('reader_2', current_user, 2, '"reader": "regress_chat_rbac_reader", ');
 
 --
 -- What the app's role has made: functions that tell what they see, as cheap as can be
@@ -197,7 +199,7 @@ END $$;
 
 CREATE TABLE lab.outcome AS
 SELECT owner, me, c.name AS col, f.n, f.form, x.statement, lab.attempt(me, x.statement, x.inbox) AS came, lab.attempt_seen(me, x.statement, x.inbox) AS saw, variant
-  FROM lab.form f CROSS JOIN lab.col c CROSS JOIN unnest('{super,plain}'::text[]) owner CROSS JOIN unnest('{1,2,4}'::int[]) me CROSS JOIN generate_series(1, 2) variant
+  FROM lab.form f CROSS JOIN lab.col c CROSS JOIN unnest('{super,plain,reader}'::text[]) owner CROSS JOIN unnest('{1,2,4}'::int[]) me CROSS JOIN generate_series(1, 2) variant
   CROSS JOIN LATERAL (SELECT owner || '_' || variant AS inbox,
       replace(replace(replace(replace(f.form, ':s', owner || '_' || variant), ':c', c.name), ':v', c.value), '%t', c.type) AS statement) x
  WHERE c.name = 'phone' OR f.form ~ ':c';
@@ -209,7 +211,7 @@ SELECT is_empty($$ SELECT owner, col, form, one, other, saw_one, saw_other FROM 
 SELECT is_empty($$ SELECT owner, col, form, one, other, saw_one, saw_other FROM lab.difference WHERE me = 2 LIMIT 5 $$, 'to Ali, who sees some, neither');
 SELECT is_empty($$ SELECT o.owner, o.me, o.col, o.form, c.name, o.came FROM lab.outcome o JOIN super_1.customer s ON s.id % 6 > 1 AND s.id <> 5 CROSS JOIN LATERAL (VALUES (s.name), (s.phone), (s.email), (s.balance::text)) c (name)
     WHERE me < 4 AND o.variant = 1 AND o.owner = 'super' AND (strpos(o.came, c.name) > 0 OR strpos(o.saw, c.name) > 0) LIMIT 5 $$, 'no hidden value is in what they get');
-SELECT is_empty($$ SELECT c.name FROM lab.col c, unnest('{super,plain}'::text[]) owner
+SELECT is_empty($$ SELECT c.name FROM lab.col c, unnest('{super,plain,reader}'::text[]) owner
     WHERE (SELECT count(DISTINCT form) FROM lab.difference d WHERE d.me = 4 AND d.col = c.name AND d.owner = owner) < 25 $$, 'to Olga, who may see them, they make one, in many forms');
 SELECT is_empty($$ SELECT owner, col, form FROM lab.difference WHERE me = 4 AND form ~ ':s.customer' AND form !~ 'activity|audit_event|:s.card' $$, 'but not past the view, for her neither');
 -- the forms do what they are meant to do
@@ -219,7 +221,9 @@ SELECT is(array_agg(DISTINCT left(came, 5) ORDER BY left(came, 5)), '{42501}', '
   FROM lab.outcome WHERE me < 4 AND form ~ '^(SELECT|UPDATE|EXPLAIN|INSERT|MERGE|DELETE|COPY)[^(]* :s.customer' AND form ~ ':c|\*|customer(::text)? FROM|leak.customer' AND form !~ 'count\(\*\) FROM :s.customer$|:s.card|excluded|^INSERT.*ON CONFLICT.*excluded|TO PROGRAM';
 SELECT is(count(*), 72::bigint, 'Sue sees the rows of her org only') FROM lab.outcome o, regexp_split_to_table(rtrim(came, E'\n'), E'\n') WHERE owner = 'plain' AND me = 1 AND variant = 1 AND col = 'phone' AND form = 'SELECT id, :c FROM :s.card ORDER BY id';
 SELECT is(count(*), 22::bigint, 'Ali own ones and those of own conversations') FROM lab.outcome o, regexp_split_to_table(rtrim(came, E'\n'), E'\n') WHERE owner = 'plain' AND me = 2 AND variant = 1 AND col = 'phone' AND form = 'SELECT id, :c FROM :s.card ORDER BY id';
-SELECT is_empty($$ SELECT owner, me, x FROM lab.outcome, regexp_split_to_table(saw, ' ') x WHERE form = 'SELECT id FROM :s.card WHERE regress_own.leak(id)' AND x::int > 72 $$, 'functions of their own see no row of another org');
+SELECT is_empty($$ SELECT owner, me, form, x FROM lab.outcome, regexp_split_to_table(concat_ws(' ', saw, substring(came FROM '^[(](.*)[)]')), ' ') x
+    WHERE form ~ ':s.card WHERE regress_own.leak.id' AND x ~ '^[0-9]+$' AND (x::int > 72 OR me = 2 AND x::int % 6 > 0 AND NOT (x::int <= 30 AND x::int % 2 = 0)) LIMIT 5 $$,
+    'functions of their own see no hidden row');
 SELECT isnt_empty($$ SELECT FROM lab.outcome WHERE form ~ 'cascade.*leak\(:c' AND saw ~ '\*\*\*' $$, 'a trigger in a cascade reads the view, and gets masks');
 
 SELECT * FROM finish();
