@@ -349,14 +349,14 @@ BEGIN
 		WHERE a.attrelid = relation AND a.attname = ANY (columns) AND x.privilege_type = 'SELECT'
 		UNION
 		SELECT m.member, NULL FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE g.rolname = 'pg_read_all_data'
-	), readers AS (
+	), own_readers AS (
 		SELECT DISTINCT r.oid, r.rolname FROM chat_rbac.protected_view v JOIN pg_roles r ON r.rolname = v.spec ->> 'reader' WHERE v.relation = $1
 	), who AS (
 		SELECT r.grantee, bool_or(r.attname IS NULL) AS all_columns, array_agg(r.attname ORDER BY r.attname) FILTER (WHERE r.attname IS NOT NULL) AS names,
 			CASE WHEN r.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(u.rolname) END AS name,
 			r.grantee <> 0 AND pg_has_role(r.grantee, 'pg_read_all_data', 'MEMBER') AS reads_all
 		FROM reads r CROSS JOIN class LEFT JOIN pg_roles u ON u.oid = r.grantee
-		WHERE r.grantee <> class.relowner AND NOT coalesce(u.rolsuper, false) AND r.grantee NOT IN (SELECT oid FROM readers)
+		WHERE columns <> '{}' AND r.grantee <> class.relowner AND NOT coalesce(u.rolsuper, false) AND r.grantee NOT IN (SELECT o.oid FROM own_readers o)
 		GROUP BY r.grantee, u.rolname
 	), plain AS (
 		SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names FROM pg_attribute a
@@ -369,9 +369,9 @@ BEGIN
 			ELSE format('REVOKE SELECT (%s) ON %s FROM %s;', (SELECT string_agg(quote_ident(n), ', ') FROM unnest(w.names) AS n), relation, w.name) END
 	FROM who w CROSS JOIN plain
 	UNION ALL
-	SELECT quote_ident(m.rolname), columns, format('REVOKE %I FROM %I;', readers.rolname, m.rolname)
-	FROM readers JOIN pg_auth_members a ON a.roleid = readers.oid JOIN pg_roles m ON m.oid = a.member
-	WHERE NOT m.rolsuper AND NOT pg_has_role(m.oid, (SELECT relowner FROM class), 'USAGE')
+	SELECT quote_ident(m.rolname), columns, format('REVOKE %I FROM %I;', o.rolname, m.rolname)
+	FROM own_readers o JOIN pg_auth_members a ON a.roleid = o.oid JOIN pg_roles m ON m.oid = a.member
+	WHERE columns <> '{}' AND NOT m.rolsuper AND NOT pg_has_role(m.oid, (SELECT relowner FROM class), 'USAGE')
 	ORDER BY 1;
 END
 $$;
@@ -418,6 +418,45 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.grant_view(regclass, regclass, jsonb, jsonb) IS 'Internal to create_view(): grants the view, and of the table no more than the columns that no view masks; for an audited view none.';
+
+CREATE FUNCTION chat_rbac.release_reader(relation regclass, reader name) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_roles r WHERE r.rolname = reader) AND NOT EXISTS (
+		SELECT FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view
+		WHERE v.relation = release_reader.relation AND v.spec ->> 'reader' = reader)
+	THEN
+		EXECUTE format('REVOKE SELECT ON %s FROM %I', relation, reader);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.release_reader(regclass, name) IS 'Internal to create_view() and drop_view(): a role that reads for no view over the table any more reads it no more.';
+
+CREATE FUNCTION chat_rbac.hint_links(protection jsonb, grantees jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	link record;
+BEGIN
+	FOR link IN
+		SELECT g.who, r.relname, r.tab, string_agg(quote_ident(c.name), ', ') AS names
+		FROM (SELECT l.key AS relname, (l.value #>> '{linked,table}')::regclass AS tab, l.value -> 'linked' AS spec
+			  FROM jsonb_each(protection -> 'relations') AS l WHERE l.value ? 'linked') AS r
+		CROSS JOIN LATERAL (VALUES (r.spec ->> 'org'), (r.spec ->> 'column')) AS c (name)
+		CROSS JOIN jsonb_array_elements_text(grantees) AS g (who)
+		WHERE c.name IS NOT NULL AND NOT has_column_privilege(g.who, r.tab, c.name, 'SELECT')
+		GROUP BY g.who, r.relname, r.tab
+	LOOP
+		RAISE NOTICE 'role "%" may not read table %, which relation "%" is told by', link.who, link.tab, link.relname
+			USING DETAIL = 'It is read as who asks: members whose rights depend on it get an error.',
+				HINT = format('GRANT SELECT (%s) ON %s TO %I;', link.names, link.tab, link.who);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.hint_links(jsonb, jsonb) IS 'Internal to create_view(): tells which privileges the roles it grants the view lack for "linked" relations.';
 
 CREATE FUNCTION chat_rbac.create_view(relation regclass, spec jsonb) RETURNS regclass
 LANGUAGE plpgsql VOLATILE
@@ -466,6 +505,8 @@ BEGIN
 	INSERT INTO chat_rbac.protected_view AS v (view, relation, spec, gate) VALUES (made, create_view.relation, checked, gate)
 	ON CONFLICT ON CONSTRAINT protected_view_pkey DO UPDATE SET spec = EXCLUDED.spec;
 	PERFORM chat_rbac.grant_view(made, relation, checked, old.spec);
+	PERFORM chat_rbac.release_reader(relation, (old.spec ->> 'reader')::name);
+	PERFORM chat_rbac.hint_links(protection, checked -> 'grant');
 
 	FOR past IN SELECT * FROM chat_rbac.readers_past(relation, CASE WHEN checked @> '{"audited": true}'
 			THEN ARRAY(SELECT jsonb_array_elements_text(checked -> 'columns')::name) ELSE chat_rbac.hidden_columns(relation) END) LOOP
@@ -488,16 +529,20 @@ CREATE FUNCTION chat_rbac.drop_view(view regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	old chat_rbac.protected_view;
 BEGIN
-	IF NOT EXISTS (SELECT FROM chat_rbac.protected_view v WHERE v.view = drop_view.view) THEN
+	SELECT v.* INTO old FROM chat_rbac.protected_view v WHERE v.view = drop_view.view;
+	IF NOT FOUND THEN
 		RAISE EXCEPTION '% is no view that create_view() made', view USING ERRCODE = 'undefined_object';
 	END IF;
 	EXECUTE format('DROP VIEW %s', view);
 	DELETE FROM chat_rbac.protected_view v WHERE v.view = drop_view.view;
+	PERFORM chat_rbac.release_reader(old.relation, (old.spec ->> 'reader')::name);
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.drop_view(regclass) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.drop_view(regclass) IS 'Drops a view that create_view() made; privileges on the table''s columns stay as they are.';
+COMMENT ON FUNCTION chat_rbac.drop_view(regclass) IS 'Drops a view that create_view() made; what create_view() did to privileges on the table stays.';
 
 /* ---- the table of views ---- */
 
@@ -527,3 +572,28 @@ CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE ON chat_rbac.protecte
 CREATE TRIGGER invalidate_truncate AFTER TRUNCATE ON chat_rbac.protected_view
 	FOR EACH STATEMENT EXECUTE FUNCTION chat_rbac.invalidate();
 ALTER TABLE chat_rbac.protected_view ENABLE ALWAYS TRIGGER check_owner, ENABLE ALWAYS TRIGGER invalidate, ENABLE ALWAYS TRIGGER invalidate_truncate;
+
+/* ---- the views, for people in psql ---- */
+
+CREATE VIEW chat_rbac.protected_views AS
+SELECT v.view, v.relation AS "table",
+	(SELECT string_agg(format('%s: %s but for %s', m.key, m.value ->> 'with', m.value ->> 'lifted_by'), ', ' ORDER BY m.key)
+	 FROM jsonb_each(v.spec -> 'masks') AS m) AS masks,
+	v.spec @> '{"audited": true}' AS audited, v.spec ->> 'reader' AS reader,
+	array_remove(ARRAY[
+		CASE WHEN c.oid IS NULL THEN 'the view does not exist any more' END,
+		CASE WHEN t.oid IS NULL THEN 'the table does not exist any more' END,
+		CASE WHEN c.relowner <> coalesce(r.oid, t.relowner) THEN 'it belongs to ' || pg_get_userbyid(c.relowner) END,
+		CASE WHEN NOT v.spec ? 'reader' AND c.oid IS NOT NULL AND NOT coalesce('security_barrier=true' = ANY (c.reloptions), false)
+			THEN 'it is no security barrier' END,
+		CASE WHEN r.rolsuper OR r.rolbypassrls OR r.rolcanlogin OR pg_has_role(r.oid, t.relowner, 'MEMBER')
+			THEN format('role "%s" is more than a reader', r.rolname) END,
+		CASE WHEN v.spec ? 'reader' AND NOT t.relrowsecurity THEN 'row-level security is off' END
+	] || ARRAY(SELECT format('%s may read %s past it', p.reader, array_to_string(p.readable, ', '))
+		FROM chat_rbac.readers_past(v.relation, CASE WHEN t.oid IS NULL THEN NULL WHEN v.spec @> '{"audited": true}'
+			THEN ARRAY(SELECT jsonb_array_elements_text(v.spec -> 'columns')::name) ELSE chat_rbac.hidden_columns(v.relation) END) AS p), NULL) AS problems
+FROM chat_rbac.protected_view v
+LEFT JOIN pg_class c ON c.oid = v.view
+LEFT JOIN pg_class t ON t.oid = v.relation
+LEFT JOIN pg_roles r ON r.rolname = v.spec ->> 'reader';
+COMMENT ON VIEW chat_rbac.protected_views IS 'Masked and audited views, and what is wrong with them: {} if nothing. Calling create_view() again puts the view right, and a WARNING says what does so for privileges.';

@@ -53,7 +53,7 @@ BEGIN
                ''n'' || left(h, 7) || ''@'' || right(h, 4) || ''.com'', -1000 - n, CASE WHEN (i + x) %% 4 <> 0 THEN 100 + n END, ''2026-01-01'', ''2026-01-01''
           FROM (SELECT CASE WHEN i > 72 THEN 2 ELSE 1 END AS o, i, CASE i %% 6 WHEN 0 THEN 2 WHEN 1 THEN 1 ELSE 5 END AS w,
                        CASE WHEN i %% 6 > 1 OR i > 72 THEN %2$s ELSE 0 END AS x FROM generate_series(1, 90) i) AS r,
-               md5(i || '' '' || x) AS h, LATERAL (SELECT (''x'' || right(h, 6))::bit(24)::int %% 8999 AS n) AS v', inbox, variant, 'N');
+               md5(i / CASE x WHEN 2 THEN 3 ELSE 1 END || '' '' || x) AS h, LATERAL (SELECT (''x'' || right(h, 6))::bit(24)::int %% 8999 AS n) AS v', inbox, variant, 'N');
     EXECUTE format('INSERT INTO %I.conversation (org_id, id, customer_id, inbox_id, team_id, assignee_id, initiated_by)
         SELECT 1, i, i, 2, 1, CASE WHEN i %% 2 = 0 THEN 2 ELSE 5 END, ''customer'' FROM generate_series(1, 30) i', inbox);
     EXECUTE format('INSERT INTO %I.task (org_id, id, assignee_id, author_id, title) SELECT 1, i, i, i, ''t'' FROM generate_series(1, 2) i', inbox);
