@@ -365,7 +365,7 @@ BEGIN
 	SELECT w.name, CASE WHEN w.all_columns THEN columns ELSE w.names END,
 		CASE WHEN w.reads_all THEN format('REVOKE pg_read_all_data FROM %s;', w.name)
 			WHEN w.all_columns THEN format('REVOKE SELECT ON %s FROM %s;', relation, w.name)
-				|| coalesce(format(' GRANT SELECT (%s) ON %s TO %s;', plain.names, relation, w.name), '')
+				|| CASE WHEN plain.names IS NULL THEN '' ELSE format(' GRANT SELECT (%s) ON %s TO %s;', plain.names, relation, w.name) END
 			ELSE format('REVOKE SELECT (%s) ON %s FROM %s;', (SELECT string_agg(quote_ident(n), ', ') FROM unnest(w.names) AS n), relation, w.name) END
 	FROM who w CROSS JOIN plain
 	UNION ALL
