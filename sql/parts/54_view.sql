@@ -248,9 +248,11 @@ DECLARE
 	conditions text[] := '{}';
 BEGIN
 	SELECT string_agg(CASE WHEN spec -> 'masks' ? col THEN
-		(SELECT format(E'CASE WHEN %s\n THEN %s ELSE %s END AS %I',
-			chat_rbac.policy_condition(relation, protection, ('{' || (spec #>> ARRAY['masks', col, 'lifted_by']) || '}')::chat_rbac.permset), m.value, m.masked, col)
-		 FROM chat_rbac.mask_expression(relation, col::name, spec #>> ARRAY['masks', col, 'with']) AS m)
+		/* whether it is held at all is asked once: to most people all rows are masked */
+		(SELECT format(E'CASE WHEN (SELECT chat_rbac.can(%L::chat_rbac.permission)) AND (%s)\n THEN %s ELSE %s END AS %I', l.permission,
+			chat_rbac.policy_condition(relation, protection, ('{' || l.permission || '}')::chat_rbac.permset), m.value, m.masked, col)
+		 FROM (SELECT spec #>> ARRAY['masks', col, 'lifted_by']) AS l (permission),
+			chat_rbac.mask_expression(relation, col::name, spec #>> ARRAY['masks', col, 'with']) AS m)
 		ELSE quote_ident(col) END, E',\n' ORDER BY n)
 	INTO shown FROM jsonb_array_elements_text(spec -> 'columns') WITH ORDINALITY AS c (col, n);
 	IF spec @> '{"audited": true}' THEN
