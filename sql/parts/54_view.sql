@@ -384,7 +384,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	audited boolean := spec @> '{"audited": true}';
+	audited boolean;	/* nothing of the table, for whom there is an audited view over it */
 	hidden name[] := chat_rbac.hidden_columns(relation);
 	plain text;		/* what everybody may read who may read the table at all */
 	shown text;		/* the same, of the view's columns */
@@ -401,13 +401,16 @@ BEGIN
 	END LOOP;
 	FOR who IN SELECT * FROM jsonb_array_elements_text(spec -> 'grant') LOOP
 		EXECUTE format('GRANT SELECT ON %s TO %I', view, who);
+		audited := EXISTS (SELECT FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view
+			WHERE v.relation = grant_view.relation AND v.spec @> '{"audited": true}' AND v.spec -> 'grant' ? who);
 		CONTINUE WHEN hidden IS NULL AND NOT audited;
 		CONTINUE WHEN EXISTS (SELECT FROM pg_roles r, pg_class c
 			WHERE r.rolname = who AND c.oid = relation AND (r.rolsuper OR r.oid = c.relowner));
 		was_all := EXISTS (SELECT FROM pg_class c, aclexplode(c.relacl) AS x
 			WHERE c.oid = relation AND x.privilege_type = 'SELECT' AND x.grantee = (SELECT r.oid FROM pg_roles r WHERE r.rolname = who));
-		/* this takes the columns one by one, too */
-		EXECUTE format('REVOKE SELECT ON %s FROM %I', relation, who);
+		/* from the table takes from all columns too, those granted for another view among them */
+		EXECUTE format('REVOKE SELECT%s ON %s FROM %I', CASE WHEN NOT was_all AND NOT audited
+			THEN format(' (%s)', (SELECT string_agg(quote_ident(h), ', ') FROM unnest(hidden) AS h)) END, relation, who);
 		IF NOT audited AND coalesce(CASE WHEN was_all THEN plain END, shown) IS NOT NULL THEN
 			EXECUTE format('GRANT SELECT (%s) ON %s TO %I', CASE WHEN was_all THEN plain ELSE shown END, relation, who);
 		END IF;
@@ -579,7 +582,7 @@ ALTER TABLE chat_rbac.protected_view ENABLE ALWAYS TRIGGER check_owner, ENABLE A
 
 CREATE VIEW chat_rbac.protected_views AS
 SELECT v.view, v.relation AS "table",
-	(SELECT string_agg(format('%s: %s but for %s', m.key, m.value ->> 'with', m.value ->> 'lifted_by'), ', ' ORDER BY m.key)
+	(SELECT string_agg(format('%s: %s unless %s', m.key, m.value ->> 'with', m.value ->> 'lifted_by'), ', ' ORDER BY m.key)
 	 FROM jsonb_each(v.spec -> 'masks') AS m) AS masks,
 	v.spec @> '{"audited": true}' AS audited, v.spec ->> 'reader' AS reader,
 	array_remove(ARRAY[

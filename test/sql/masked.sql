@@ -250,6 +250,8 @@ RESET ROLE;
 SELECT chat_rbac.create_view('customer', '{"view": "regress_inbox.list", "reader": "regress_chat_rbac_reader", "grant": ["regress_chat_rbac_app"], "columns": ["id", "phone", "created_at"],
   "masks": {"phone": {"with": "phone", "lifted_by": "customer.view_phone"}}}');
 SELECT pg_get_userbyid(relowner) AS owner, reloptions FROM pg_class WHERE oid = 'list'::regclass;
+-- the columns that the other view gave it stay
+SELECT string_agg(attname, ', ' ORDER BY attnum) AS app_may_read FROM pg_attribute WHERE attrelid = 'customer'::regclass AND attnum > 0 AND has_column_privilege('regress_chat_rbac_app', 'customer', attname, 'SELECT');
 SET ROLE regress_chat_rbac_app;
 SELECT regress_own.plan('SELECT * FROM regress_inbox.list ORDER BY created_at DESC LIMIT 50');
 SELECT * FROM list ORDER BY created_at DESC LIMIT 2;
