@@ -96,6 +96,25 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION chat_rbac.hidden_columns(regclass) IS 'Internal to create_view(): the columns of a table that a view masks, and those generated from such; NULL if none.';
 
+CREATE FUNCTION chat_rbac.lost_masks(relation regclass) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT string_agg(format('%I of view %s', m, v.view), ', ' ORDER BY v.view::text, m)
+	FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view CROSS JOIN LATERAL jsonb_object_keys(v.spec -> 'masks') AS m
+	WHERE v.relation = $1 AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = $1 AND a.attname = m AND a.attnum > 0 AND NOT a.attisdropped);
+END;
+COMMENT ON FUNCTION chat_rbac.lost_masks(regclass) IS 'Internal to create_view(): masked columns that the table has under this name no more; NULL if none.';
+
+CREATE FUNCTION chat_rbac.passed_policies(relation regclass) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT string_agg(p.polname, ', ' ORDER BY p.polname) FROM pg_policy p
+	WHERE p.polrelid = relation AND NOT p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_');
+END;
+COMMENT ON FUNCTION chat_rbac.passed_policies(regclass) IS 'Internal to create_view(): restrictive policies on a table that are not chat_rbac''s; NULL if none.';
+
 CREATE FUNCTION chat_rbac.view_masks(relation regclass, protection jsonb, columns name[], masks jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -372,7 +391,7 @@ BEGIN
 	FROM who w CROSS JOIN plain
 	UNION ALL
 	SELECT quote_ident(m.rolname), columns, format('REVOKE %I FROM %I;', o.rolname, m.rolname)
-	FROM own_readers o JOIN pg_auth_members a ON a.roleid = o.oid JOIN pg_roles m ON m.oid = a.member
+	FROM own_readers o JOIN pg_roles m ON EXISTS (SELECT FROM pg_auth_members a WHERE a.roleid = o.oid AND a.member = m.oid)
 	WHERE columns <> '{}' AND NOT m.rolsuper AND NOT pg_has_role(m.oid, (SELECT relowner FROM class), 'USAGE')
 	ORDER BY 1;
 END
@@ -487,13 +506,16 @@ BEGIN
 	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', relation);
 	LOCK TABLE chat_rbac.protected_view IN SHARE ROW EXCLUSIVE MODE;
 	SELECT p.spec INTO STRICT protection FROM chat_rbac.protection p WHERE p.relation = create_view.relation;
-	SELECT string_agg(p.polname, ', ' ORDER BY p.polname) INTO other FROM pg_policy p
-	WHERE p.polrelid = relation AND NOT p.polpermissive AND NOT starts_with(p.polname, 'chat_rbac_');
-	IF other IS NOT NULL THEN
-		RAISE EXCEPTION 'table % has restrictive policies of its own: %', relation, other
+	IF chat_rbac.passed_policies(relation) IS NOT NULL THEN
+		RAISE EXCEPTION 'table % has restrictive policies of its own: %', relation, chat_rbac.passed_policies(relation)
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = 'A view reads as the table''s owner, whom they may not hold.',
+				DETAIL = 'A view does not read as who asks, and may pass them by.',
 				HINT = 'Say it in the specification of chat_rbac.protect().';
+	ELSIF chat_rbac.lost_masks(relation) IS NOT NULL THEN
+		RAISE EXCEPTION 'table % lacks a masked column: %', relation, chat_rbac.lost_masks(relation)
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				DETAIL = 'It was renamed. What views mask is not granted to anybody, so it must be known.',
+				HINT = 'Call chat_rbac.drop_view() for that view, and create it anew.';
 	END IF;
 
 	checked := chat_rbac.view_check(relation, protection, spec);
@@ -593,6 +615,8 @@ SELECT v.view, v.relation AS "table",
 			THEN 'it is no security barrier' END,
 		CASE WHEN r.rolsuper OR r.rolbypassrls OR r.rolcanlogin OR pg_has_role(r.oid, t.relowner, 'MEMBER')
 			THEN format('role "%s" is more than a reader', r.rolname) END,
+		'it passes restrictive policies by: ' || chat_rbac.passed_policies(v.relation),
+		CASE WHEN chat_rbac.lost_masks(v.relation) IS NOT NULL THEN 'a masked column has another name' END,
 		CASE WHEN v.spec ? 'reader' AND NOT t.relrowsecurity THEN 'row-level security is off' END
 	] || ARRAY(SELECT format('%s may read %s past it', p.reader, array_to_string(p.readable, ', '))
 		FROM chat_rbac.readers_past(v.relation, CASE WHEN t.oid IS NULL THEN NULL WHEN v.spec @> '{"audited": true}'
