@@ -39,7 +39,8 @@ CREATE SCHEMA regress_own AUTHORIZATION regress_chat_rbac_app;
 SELECT chat_rbac.create_org('acme', 1) \g /dev/null
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (1, 10, 'team', 'Support'), (1, 20, 'inbox', 'WhatsApp');
 INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 1, 'Sue'), (1, 2, 'Ali'), (1, 3, 'Fay'), (1, 4, 'Olga'), (1, 5, 'Ben');
-SELECT chat_rbac.grant_role('acme', 'Sue', 'Supervisor'), chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Support'),
+INSERT INTO chat_rbac.role (org_id, name, permissions) VALUES (1, 'Exporter', '{customer.view, customer.export}');
+SELECT chat_rbac.grant_role('acme', 'Ben', 'Exporter'), chat_rbac.grant_role('acme', 'Sue', 'Supervisor'), chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Support'),
        chat_rbac.grant_role('acme', 'Fay', 'Finance'), chat_rbac.grant_role('acme', 'Olga', 'Owner') \g /dev/null
 SET ROLE regress_chat_rbac_owner;
 SELECT chat_rbac.create_inbox('regress_inbox') \g /dev/null
@@ -210,10 +211,12 @@ SELECT id, phone FROM regress_own.mine ORDER BY id;
 SELECT phone FROM card; -- fail
 RESET ROLE; SET ROLE regress_chat_rbac_app;
 DROP VIEW regress_own.mine;
+SELECT regress_own.be(5) \g /dev/null
 COPY card TO STDOUT; -- fail
 COPY (SELECT id, phone, balance FROM card ORDER BY id) TO STDOUT;
 COPY customer TO STDOUT; -- fail
 COPY customer (id, phone) TO STDOUT; -- fail
+SELECT regress_own.be(1) \g /dev/null
 SELECT id FROM customer WHERE phone = '+14155550123'; -- fail
 UPDATE customer SET updated_at = '2026-02-01' WHERE id = 1 RETURNING id, updated_at;
 UPDATE customer SET updated_at = '2026-02-01' WHERE id = 1 RETURNING phone; -- fail
