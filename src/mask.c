@@ -11,6 +11,11 @@
  * Letters are taken by the length of the encoding's characters, clipped at the
  * value's end; nothing here looks at a collation.
  *
+ * And the trigger by which who may not see a value does not set it either:
+ * whether the one that was set is the one that was there would tell, as only a
+ * change needs a right, and an application that saves what it was shown would
+ * put masks into the table.
+ *
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
@@ -18,9 +23,14 @@
 #include <math.h>
 
 #include "access/detoast.h"
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
 
 PG_FUNCTION_INFO_V1(chat_rbac_mask_phone);
 PG_FUNCTION_INFO_V1(chat_rbac_mask_email);
@@ -28,6 +38,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_mask_name);
 PG_FUNCTION_INFO_V1(chat_rbac_mask_amount_numeric);
 PG_FUNCTION_INFO_V1(chat_rbac_mask_amount_int8);
 PG_FUNCTION_INFO_V1(chat_rbac_mask_amount_float8);
+PG_FUNCTION_INFO_V1(chat_rbac_guard_mask);
 
 #define STARS			"***"
 #define VALUE_MAX		1024	/* bytes; what is longer is no phone number,
@@ -227,4 +238,52 @@ chat_rbac_mask_amount_float8(PG_FUNCTION_ARGS)
 	buf[0] = '1';
 	memset(buf + 2, '0', 17);
 	PG_RETURN_FLOAT8(copysign(strtod(buf, NULL), value));
+}
+
+/* Does the condition, SQL over the table's columns, hold on the row? */
+static bool
+holds_on(const char *condition, Relation rel, HeapTuple row)
+{
+	char	   *query = psprintf("SELECT (%s) FROM (SELECT ($1).*) AS r", condition);
+	Oid			type = rel->rd_rel->reltype;
+	Datum		value = heap_copy_tuple_as_datum(row, RelationGetDescr(rel));
+	bool		isnull = true;
+	bool		holds = false;
+
+	SPI_connect();
+	if (SPI_execute_with_args(query, 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not ask for the masks of table \"%s\"", RelationGetRelationName(rel));
+	if (SPI_processed == 1)
+		holds = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return holds && !isnull;
+}
+
+/*
+ * chat_rbac.guard_mask(permissions, columns, condition) trigger
+ *		BEFORE UPDATE OF masked columns, for each row: refuses it to whom policies
+ *		hold, and on whose row the condition does not.
+ *
+ * The condition is what create_view() made of the permissions that lift the
+ * masks; the function's search_path is set, as it is SQL.
+ */
+Datum
+chat_rbac_guard_mask(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	Relation	rel;
+	char	  **args;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigdata->tg_event) || !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ||
+		!TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) || trigdata->tg_trigger->tgnargs != 3)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called as create_view() says", "chat_rbac.guard_mask")));
+	rel = trigdata->tg_relation;
+	args = trigdata->tg_trigger->tgargs;
+	if (check_enable_rls(RelationGetRelid(rel), InvalidOid, true) == RLS_ENABLED && !holds_on(args[2], rel, trigdata->tg_trigtuple))
+		rbac_refusal_raise("action", rbac_authz_check(fcinfo->flinfo)->grants, args[0],
+						   psprintf("permission \"%s\" is needed to set a masked column of table \"%s\"", args[0], RelationGetRelationName(rel)),
+						   psprintf("Who may not see a value may not set it: %s.", args[1]), NULL);
+	return PointerGetDatum(trigdata->tg_newtuple);
 }

@@ -34,3 +34,9 @@ CREATE FUNCTION chat_rbac.mask_amount(value double precision) RETURNS double pre
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1
 AS 'MODULE_PATHNAME', 'chat_rbac_mask_amount_float8';
 COMMENT ON FUNCTION chat_rbac.mask_amount(double precision) IS 'An amount by its sign and order of magnitude: -1000 for -1234.56, 0.01 for 0.05.';
+
+CREATE FUNCTION chat_rbac.guard_mask() RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'chat_rbac_guard_mask';
+COMMENT ON FUNCTION chat_rbac.guard_mask() IS 'Trigger, before an update that sets masked columns: requires that one may see them on the row (SQLSTATE 42501, naming the permission). create_view() makes it.';

@@ -320,6 +320,41 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.make_view(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): makes or replaces a view, which belongs to its reader or to the table''s owner.';
 
+CREATE FUNCTION chat_rbac.make_mask_triggers(relation regclass, protection jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part regclass;
+	old name;
+	masked record;
+BEGIN
+	FOR part IN SELECT p FROM chat_rbac.parts_of(relation) AS p JOIN pg_class c ON c.oid = p WHERE NOT c.relispartition LOOP
+		FOR old IN SELECT t.tgname FROM pg_trigger t WHERE t.tgrelid = part AND starts_with(t.tgname, 'chat_rbac_mask_') LOOP
+			EXECUTE format('DROP TRIGGER %I ON %s', old, part);
+		END LOOP;
+		/* who may see a column by any view may set it; their names come before the guard's, which then asks for its own right */
+		FOR masked IN
+			SELECT row_number() OVER (ORDER BY l.lifts) AS n, l.lifts::chat_rbac.permset AS permissions,
+				string_agg(quote_ident(l.name), ', ' ORDER BY l.attnum) AS columns
+			FROM (
+				SELECT a.attname AS name, a.attnum, chat_rbac.permset_agg(DISTINCT (m.value ->> 'lifted_by')::chat_rbac.permission)::text AS lifts
+				FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view CROSS JOIN LATERAL jsonb_each(v.spec -> 'masks') AS m
+				JOIN pg_attribute a ON a.attrelid = v.relation AND a.attname = m.key AND a.attgenerated = ''
+				WHERE v.relation = make_mask_triggers.relation
+				GROUP BY a.attname, a.attnum) AS l
+			GROUP BY l.lifts
+		LOOP
+			EXECUTE format('CREATE TRIGGER chat_rbac_mask_%s BEFORE UPDATE OF %s ON %s FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard_mask(%L, %L, %L)',
+				masked.n, masked.columns, part, (SELECT string_agg(p::text, '" or "') FROM chat_rbac.unnest(masked.permissions) AS p),
+				masked.columns, chat_rbac.policy_condition(relation, protection, masked.permissions));
+			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER chat_rbac_mask_%s', part, masked.n);
+		END LOOP;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.make_mask_triggers(regclass, jsonb) IS 'Internal to create_view(): makes the triggers of a table anew that keep masked columns from being set by who may not see them.';
+
 CREATE FUNCTION chat_rbac.make_views(relation regclass, protection jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -332,6 +367,7 @@ BEGIN
 		checked := chat_rbac.view_check(relation, protection, made.spec);
 		PERFORM chat_rbac.make_view(made.view::text, relation, protection, checked, made.gate);
 	END LOOP;
+	PERFORM chat_rbac.make_mask_triggers(relation, protection);
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.make_views(regclass, jsonb) IS 'Internal to protect(): makes the views over a table anew, as they say its conditions themselves.';
@@ -503,7 +539,7 @@ BEGIN
 		RAISE EXCEPTION 'table % is not protected', relation
 			USING ERRCODE = 'undefined_object', HINT = 'Call chat_rbac.protect() first.';
 	END IF;
-	EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', relation);
+	EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', relation);
 	LOCK TABLE chat_rbac.protected_view IN SHARE ROW EXCLUSIVE MODE;
 	SELECT p.spec INTO STRICT protection FROM chat_rbac.protection p WHERE p.relation = create_view.relation;
 	IF chat_rbac.passed_policies(relation) IS NOT NULL THEN
@@ -532,6 +568,7 @@ BEGIN
 	INSERT INTO chat_rbac.protected_view AS v (view, relation, spec, gate) VALUES (made, create_view.relation, checked, gate)
 	ON CONFLICT ON CONSTRAINT protected_view_pkey DO UPDATE SET spec = EXCLUDED.spec;
 	PERFORM chat_rbac.grant_view(made, relation, checked, old.spec);
+	PERFORM chat_rbac.make_mask_triggers(relation, protection);
 	PERFORM chat_rbac.release_reader(relation, (old.spec ->> 'reader')::name);
 	PERFORM chat_rbac.hint_links(protection, checked -> 'grant');
 
@@ -550,7 +587,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.create_view(regclass, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.create_view(regclass, jsonb) IS 'Makes a view over a protected table, with masks on columns that a permission lifts row by row, and grants it; call it again to change that. Errors in the specification: SQLSTATE 22023, and nothing is changed. A WARNING names whoever may read a masked column past the view.';
+COMMENT ON FUNCTION chat_rbac.create_view(regclass, jsonb) IS 'Makes a view over a protected table, with masks on columns that a permission lifts row by row, and grants it; who may not see a value may not set it either. Call it again to change that. Errors in the specification: SQLSTATE 22023, and nothing is changed. A WARNING names whoever may read a masked column past the view.';
 
 CREATE FUNCTION chat_rbac.drop_view(view regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -565,6 +602,7 @@ BEGIN
 	END IF;
 	EXECUTE format('DROP VIEW %s', view);
 	DELETE FROM chat_rbac.protected_view v WHERE v.view = drop_view.view;
+	PERFORM chat_rbac.make_mask_triggers(p.relation, p.spec) FROM chat_rbac.protection p WHERE p.relation = old.relation;
 	PERFORM chat_rbac.release_reader(old.relation, (old.spec ->> 'reader')::name);
 END
 $$;

@@ -27,7 +27,7 @@ GRANT SELECT ON chat_rbac.audit_event, chat_rbac.activity TO regress_chat_rbac_a
 SELECT chat_rbac.create_org('acme', 1), chat_rbac.create_org('globex', 2);
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (1, 1, 'team', 'Support'), (1, 2, 'inbox', 'WhatsApp');
 INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES (1, 1, 'Sue'), (1, 2, 'Ali'), (1, 4, 'Olga'), (1, 5, 'Ben'), (2, 5, 'Cid');
-INSERT INTO chat_rbac.role (org_id, name, permissions) VALUES (1, 'Mine', '{customer.view_phone@own, customer.view_finance@own, *.edit, task.*, customer.merge, customer.delete, conversation.*, audit.view}');
+INSERT INTO chat_rbac.role (org_id, name, permissions) VALUES (1, 'Mine', '{customer.view_phone@own, customer.view_finance@own, *.edit, customer.create, task.*, customer.merge, customer.delete, conversation.*, audit.view}');
 SELECT chat_rbac.grant_role('acme', 'Sue', 'Supervisor'), chat_rbac.grant_role('acme', 'Sue', 'Mine'),
        chat_rbac.grant_role('acme', 'Ali', 'Agent', 'Support'), chat_rbac.grant_role('acme', 'Olga', 'Owner');
 
@@ -123,6 +123,8 @@ INSERT INTO lab.form (form) SELECT unnest(ARRAY[
     'UPDATE :s.customer SET blocked = blocked WHERE id = 2 RETURNING :c', 'UPDATE :s.customer SET updated_at = now() WHERE id = 2 RETURNING *', 'UPDATE :s.customer SET updated_at = now() WHERE id = 2 RETURNING customer',
     'UPDATE :s.customer SET updated_at = now() WHERE :c = :v', 'UPDATE :s.customer SET name = :c::text WHERE id = 2', 'UPDATE :s.card SET :c = :c WHERE id = 2', 'UPDATE :s.card SET updated_at = updated_at RETURNING :c',
     'UPDATE :s.customer SET updated_at = now() WHERE id = 2 RETURNING regress_own.leak(:c)', 'DELETE FROM :s.customer WHERE id = 50 RETURNING :c', 'DELETE FROM :s.customer WHERE :c = :v', 'DELETE FROM :s.card WHERE :c = :v RETURNING 1',
+    'UPDATE :s.customer SET :c = :v WHERE id = 5', 'UPDATE :s.customer SET :c = :v, updated_at = now()', 'UPDATE :s.customer SET :c = NULL WHERE id = 4', 'UPDATE :s.customer SET :c = DEFAULT', 'UPDATE :s.customer SET (blocked, :c) = (SELECT false, :v) WHERE id = 5',
+    'INSERT INTO :s.customer (org_id, id, name) VALUES (1, 5, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET :c = :v', 'MERGE INTO :s.customer c USING (SELECT 1) x ON c.id = 5 WHEN MATCHED THEN UPDATE SET :c = :v',
     'UPDATE :s.customer SET created_at = NULL WHERE id = 2', 'UPDATE :s.customer SET created_at = ''2200-01-01''', 'UPDATE :s.customer SET org_id = NULL', 'UPDATE :s.customer SET id = 3 WHERE id = 2',
     'INSERT INTO :s.customer (org_id, id, name) VALUES (1, 2, ''x'') RETURNING :c', 'INSERT INTO :s.customer (org_id, id, name) VALUES (1, 2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET updated_at = now() RETURNING :c',
     'INSERT INTO :s.customer AS c (org_id, id, name) VALUES (1, 2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET name = c.:c::text', 'INSERT INTO :s.customer (org_id, id, name) VALUES (1, 2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET name = excluded.:c::text',
@@ -218,7 +220,7 @@ SELECT is_empty($$ SELECT owner, col, form FROM lab.difference WHERE me = 4 AND 
 SELECT is_empty($$ SELECT DISTINCT form, came FROM lab.outcome WHERE me = 1 AND form ~ '^(SELECT|WITH|EXPLAIN).* :s.card' AND came ~ '^[0-9A-Z]{5} \|'
     AND form !~ '::date|::int|1 / |leak_by_error|FOR UPDATE|=== ' $$, 'queries of the view come through');
 SELECT is(array_agg(DISTINCT left(came, 5) ORDER BY left(came, 5)), '{42501}', 'those of hidden columns of the table do not')
-  FROM lab.outcome WHERE me < 4 AND form ~ '^(SELECT|UPDATE|EXPLAIN|INSERT|MERGE|DELETE|COPY)[^(]* :s.customer' AND form ~ ':c|\*|customer(::text)? FROM|leak.customer' AND form !~ 'count\(\*\) FROM :s.customer$|:s.card|excluded|^INSERT.*ON CONFLICT.*excluded|TO PROGRAM';
+  FROM lab.outcome WHERE me < 4 AND form ~ '^(SELECT|UPDATE|EXPLAIN|INSERT|MERGE|DELETE|COPY)[^(]* :s.customer' AND form ~ ':c|\*|customer(::text)? FROM|leak.customer' AND form !~ 'count\(\*\) FROM :s.customer$|:s.card|excluded|SET (:c|.blocked, :c. =)|TO PROGRAM';
 SELECT is(count(*), 72::bigint, 'Sue sees the rows of her org only') FROM lab.outcome o, regexp_split_to_table(rtrim(came, E'\n'), E'\n') WHERE owner = 'plain' AND me = 1 AND variant = 1 AND col = 'phone' AND form = 'SELECT id, :c FROM :s.card ORDER BY id';
 SELECT is(count(*), 22::bigint, 'Ali own ones and those of own conversations') FROM lab.outcome o, regexp_split_to_table(rtrim(came, E'\n'), E'\n') WHERE owner = 'plain' AND me = 2 AND variant = 1 AND col = 'phone' AND form = 'SELECT id, :c FROM :s.card ORDER BY id';
 SELECT is_empty($$ SELECT owner, me, form, x FROM lab.outcome, regexp_split_to_table(concat_ws(' ', saw, substring(came FROM '^[(](.*)[)]')), ' ') x

@@ -221,7 +221,32 @@ SELECT id FROM customer WHERE phone = '+14155550123'; -- fail
 UPDATE customer SET updated_at = '2026-02-01' WHERE id = 1 RETURNING id, updated_at;
 UPDATE customer SET updated_at = '2026-02-01' WHERE id = 1 RETURNING phone; -- fail
 UPDATE customer SET created_at = NULL WHERE id = 1; -- fail
+
+--
+-- Who may not see a value may not set it: not even to what it is, nor to its mask
+--
+UPDATE customer SET phone = '+14155550123' WHERE id = 1; -- fail
+UPDATE customer SET balance = balance WHERE id = 1; -- fail
+UPDATE customer SET credit_limit = 500 WHERE id = 1; -- fail
+INSERT INTO customer (id, name) VALUES (1, 'x') ON CONFLICT (org_id, id) DO UPDATE SET email = 'x'; -- fail
+SELECT regress_own.be(2) \g /dev/null
+UPDATE customer SET phone = '+14155550124' WHERE id = 1;    -- Ali: an own one
+UPDATE customer SET phone = '+14155550124', balance = 0 WHERE id = 1; -- fail
+-- another right than to change it
+SELECT regress_own.be(3) \g /dev/null
+UPDATE customer SET phone = '+14155550124' WHERE id = 1; -- fail
+SET search_path = regress_own, pg_catalog;
+CREATE FUNCTION regress_own.yes(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR regress_own.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = regress_own.yes);
+SELECT regress_own.be(1) \g /dev/null
+UPDATE regress_inbox.customer SET phone = '+1' WHERE id = '3'; -- fail
+DROP OPERATOR regress_own.= (bigint, bigint);
+SET search_path = regress_inbox, public;
 RESET ROLE;
+SET chat_rbac.identity = '1/1';
+UPDATE customer SET phone = '+14155550123' WHERE id = 1;    -- a superuser is past it
+RESET chat_rbac.identity;
+SELECT tgname, tgenabled, pg_get_triggerdef(oid) ~ 'UPDATE OF phone, email ' AS of_phone FROM pg_trigger WHERE tgrelid = 'customer'::regclass AND tgname ~ 'mask' ORDER BY 1;
 
 --
 -- Indexes serve through the view: of plain columns, by operators that are leakproof
@@ -304,6 +329,7 @@ SELECT has_table_privilege('regress_chat_rbac_app', 'card', 'SELECT') AS still_g
 SELECT chat_rbac.drop_view('customer'); -- fail
 SELECT chat_rbac.drop_view('card');
 SELECT count(*) AS views FROM chat_rbac.protected_view;
+SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'customer'::regclass AND tgname ~ 'mask';
 -- dropped by other means, and made again
 SELECT chat_rbac.create_view('customer', '{"view": "regress_inbox.card", "columns": ["id", "name"]}');
 DROP VIEW card;

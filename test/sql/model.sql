@@ -41,7 +41,7 @@ SELECT p.oid::regprocedure AS executable_by_everybody_though_volatile
   FROM belonging JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid
  WHERE provolatile = 'v' AND has_function_privilege('public', p.oid, 'EXECUTE')
    -- which owners of tables need for protect(); they run as whoever calls them
-   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'make_view', 'make_views', 'grant_view', 'release_reader', 'inbox_four_eyes', 'inbox_visible_customer', 'create_reports'))
+   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'make_view', 'make_views', 'grant_view', 'release_reader', 'make_mask_triggers', 'guard_mask', 'inbox_four_eyes', 'inbox_visible_customer', 'create_reports'))
    -- which ask who calls themselves
    AND proname NOT IN ('cache_stats', 'record_access', 'audit_seal', 'audit_redact', 'issue_token', 'revoke_tokens', 'preview');
 SELECT p.oid::regprocedure AS sees_the_caller_s_search_path
