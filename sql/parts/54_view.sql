@@ -567,6 +567,13 @@ BEGIN
 	made := chat_rbac.make_view(checked ->> 'view', relation, protection, checked, gate);
 	INSERT INTO chat_rbac.protected_view AS v (view, relation, spec, gate) VALUES (made, create_view.relation, checked, gate)
 	ON CONFLICT ON CONSTRAINT protected_view_pkey DO UPDATE SET spec = EXCLUDED.spec;
+	IF old.view IS NULL THEN
+		/* default privileges may have given others more than SELECT, by which one writes to the table as its owner */
+		FOR other IN SELECT DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END
+			FROM pg_class c, aclexplode(c.relacl) AS x WHERE c.oid = made AND x.grantee <> c.relowner LOOP
+			EXECUTE format('REVOKE ALL ON %s FROM %s', made, other);
+		END LOOP;
+	END IF;
 	PERFORM chat_rbac.grant_view(made, relation, checked, old.spec);
 	PERFORM chat_rbac.make_mask_triggers(relation, protection);
 	PERFORM chat_rbac.release_reader(relation, (old.spec ->> 'reader')::name);

@@ -330,6 +330,12 @@ SELECT chat_rbac.drop_view('customer'); -- fail
 SELECT chat_rbac.drop_view('card');
 SELECT count(*) AS views FROM chat_rbac.protected_view;
 SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = 'customer'::regclass AND tgname ~ 'mask';
+-- default privileges do not make it writable, nor readable for others than it is granted to
+ALTER DEFAULT PRIVILEGES IN SCHEMA regress_inbox GRANT ALL ON TABLES TO regress_chat_rbac_app, PUBLIC;
+SELECT chat_rbac.create_view('customer', '{"view": "regress_inbox.card", "columns": ["id", "name"], "grant": ["regress_chat_rbac_bi"]}');
+SELECT x.grantee::regrole, x.privilege_type FROM pg_class c, aclexplode(c.relacl) x WHERE c.oid = 'card'::regclass AND x.grantee <> c.relowner;
+ALTER DEFAULT PRIVILEGES IN SCHEMA regress_inbox REVOKE ALL ON TABLES FROM regress_chat_rbac_app, PUBLIC;
+SELECT chat_rbac.drop_view('card');
 -- dropped by other means, and made again
 SELECT chat_rbac.create_view('customer', '{"view": "regress_inbox.card", "columns": ["id", "name"]}');
 DROP VIEW card;
