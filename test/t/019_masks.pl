@@ -50,7 +50,7 @@ for my $copy ('whole', 'piecemeal')
 		"the dump is restored, $copy");
 	for my $same ('SELECT view, relation, spec, gate FROM chat_rbac.protected_view ORDER BY gate',
 		'SELECT * FROM chat_rbac.protected_views ORDER BY view::text',
-		q{SELECT c.relname, pg_get_userbyid(c.relowner), c.reloptions, c.relacl, pg_get_viewdef(c.oid) FROM pg_class c WHERE relkind = 'v' AND relnamespace = 'inbox'::regnamespace ORDER BY 1},
+		q{SELECT c.relname, pg_get_userbyid(c.relowner), c.reloptions, c.relacl, pg_get_viewdef(c.oid) FROM pg_class c WHERE c.oid IN (SELECT view FROM chat_rbac.protected_view) ORDER BY 1},
 		q{SELECT tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname ~ 'chat_rbac_mask' ORDER BY tgrelid::regclass::text, 1},
 		q{SELECT attname, attacl FROM pg_attribute WHERE attrelid = 'inbox.customer'::regclass AND attnum > 0 ORDER BY 1})
 	{
