@@ -304,6 +304,7 @@ BEGIN
 		DO UPDATE SET spec = EXCLUDED.spec, parent = EXCLUDED.parent, linked = EXCLUDED.linked, link_tables = EXCLUDED.link_tables;
 	PERFORM chat_rbac.guard_part(part) FROM chat_rbac.parts_of(relation) AS part;
 	PERFORM chat_rbac.make_policies(relation, checked);
+	PERFORM chat_rbac.make_views(relation, checked);
 
 	PERFORM chat_rbac.warn_of_policies(relation);
 	PERFORM chat_rbac.warn_of_triggers(relation);
@@ -336,6 +337,7 @@ BEGIN
 		RAISE EXCEPTION 'the protection of table % is used by that of %', relation, dependant
 			USING ERRCODE = 'dependent_objects_still_exist', HINT = 'Unprotect those first.';
 	END IF;
+	PERFORM chat_rbac.refuse_views(relation);
 	PERFORM chat_rbac.drop_policies(relation);
 	FOR part IN SELECT chat_rbac.parts_of(relation) LOOP
 		IF NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = part) THEN

@@ -23,7 +23,7 @@ SELECT pg_describe_object(classid, objid, 0) AS without_comment
    AND NOT EXISTS (SELECT FROM pg_class WHERE oid = objid AND relkind IN ('S', 'i'));
 SELECT c.oid::regclass AS key_does_not_begin_with_the_org
   FROM belonging JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid
- WHERE relkind = 'r' AND relname NOT IN ('known_permission', 'protection', 'cache_proxy')
+ WHERE relkind = 'r' AND relname NOT IN ('known_permission', 'protection', 'protected_view', 'cache_proxy')
    -- of the whole database, or may be
    AND relname NOT LIKE 'audit\_%' AND relname <> 'signing_key'
    AND NOT EXISTS (SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
@@ -34,12 +34,14 @@ SELECT conrelid::regclass AS foreign_key_without_index, conname
    AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = conrelid AND (indkey::int2[])[0:cardinality(conkey) - 1] = conkey);
 SELECT c.oid::regclass AS open_to_everybody
   FROM belonging JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid
- WHERE relkind <> 'i' AND has_any_column_privilege('public', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES');
+ WHERE relkind <> 'i' AND has_any_column_privilege('public', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES')
+   -- which says no more than pg_views
+   AND NOT (relname = 'protected_view' AND NOT has_any_column_privilege('public', c.oid, 'INSERT, UPDATE, REFERENCES'));
 SELECT p.oid::regprocedure AS executable_by_everybody_though_volatile
   FROM belonging JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid
  WHERE provolatile = 'v' AND has_function_privilege('public', p.oid, 'EXECUTE')
    -- which owners of tables need for protect(); they run as whoever calls them
-   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'inbox_four_eyes', 'inbox_visible_customer', 'create_reports'))
+   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'make_view', 'make_views', 'grant_view', 'release_reader', 'make_mask_triggers', 'guard_mask', 'inbox_four_eyes', 'inbox_visible_customer', 'create_reports'))
    -- which ask who calls themselves
    AND proname NOT IN ('cache_stats', 'record_access', 'audit_seal', 'audit_redact', 'issue_token', 'revoke_tokens', 'preview');
 SELECT p.oid::regprocedure AS sees_the_caller_s_search_path

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-for my $document ('README.md', 'doc/leavers.md', 'doc/policy.md', 'doc/reports.md', 'doc/sealed-units.md', 'doc/why.md')
+for my $document ('README.md', 'doc/leavers.md', 'doc/policy.md', 'doc/views.md', 'doc/reports.md', 'doc/sealed-units.md', 'doc/why.md')
 {
 	my $text = slurp_file(dirname(__FILE__) . "/../../$document");
 
