@@ -258,6 +258,50 @@ rbac_catalog_execute(RbacQuery *query, Datum *args)
 	return rows_or_error(SPI_execute_plan(kept_plan(query), args, NULL, false, 0));
 }
 
+/*
+ * While true, what is executed decides about rows as the caller may see them,
+ * and hands none on: no read of the caller's.
+ */
+bool		rbac_catalog_deciding = false;
+
+/* Runs a plan that decides. */
+int
+rbac_catalog_decide(SPIPlanPtr plan, Datum *args)
+{
+	bool		save = rbac_catalog_deciding;
+	int			rc = 0;
+
+	rbac_catalog_deciding = true;
+	PG_TRY();
+	{
+		rc = SPI_execute_plan(plan, args, NULL, true, 0);
+	}
+	PG_FINALLY();
+	{
+		rbac_catalog_deciding = save;
+	}
+	PG_END_TRY();
+	return rc;
+}
+
+/* The same, of a cursor's next rows. */
+void
+rbac_catalog_decide_by(Portal portal, long count)
+{
+	bool		save = rbac_catalog_deciding;
+
+	rbac_catalog_deciding = true;
+	PG_TRY();
+	{
+		SPI_cursor_fetch(portal, true, count);
+	}
+	PG_FINALLY();
+	{
+		rbac_catalog_deciding = save;
+	}
+	PG_END_TRY();
+}
+
 /* Serialise changes to the model of one org, to the end of the transaction. */
 void
 rbac_catalog_lock_org(int64 org)

@@ -110,6 +110,9 @@ extern void rbac_catalog_close(RbacCatalogScope *scope);
 extern uint64 rbac_catalog_query(const RbacCatalogScope *scope, RbacQuery *query,
 								 Datum *args, const char *nulls);
 extern uint64 rbac_catalog_execute(RbacQuery *query, Datum *args);
+extern bool rbac_catalog_deciding;
+extern int	rbac_catalog_decide(SPIPlanPtr plan, Datum *args);
+extern void rbac_catalog_decide_by(Portal portal, long count);
 extern void rbac_catalog_lock_org(int64 org);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
 extern bool rbac_catalog_bool(uint64 row, int column);
@@ -760,5 +763,6 @@ extern void rbac_permission_view_checked(const struct varlena *value, RbacPermis
 extern struct varlena *rbac_permset_make(RbacPermission *items, int nitems);
 
 #include "trail.h"
+#include "reads.h"
 
 #endif							/* CHAT_RBAC_H */

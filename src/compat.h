@@ -82,6 +82,25 @@ extern int	no_such_variable
 #define rbac_is_owner(relid, role) pg_class_ownercheck(relid, role)
 #endif
 
+/* Does a statement read from a relation of its range table? */
+#if PG_VERSION_NUM >= 160000
+#include "parser/parse_relation.h"
+#define rbac_entry_is_read(statement, entry) \
+	((entry)->perminfoindex > 0 && \
+	 (getRTEPermissionInfo((statement)->permInfos, unconstify(RangeTblEntry *, entry))->requiredPerms & ACL_SELECT) != 0)
+#else
+#define rbac_entry_is_read(statement, entry) (((entry)->requiredPerms & ACL_SELECT) != 0)
+#endif
+
+/* What an ExecutorRun hook takes, and gives on; 18 has one less. */
+#if PG_VERSION_NUM >= 180000
+#define RBAC_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count
+#define RBAC_RUN_ARGUMENTS query, direction, count
+#else
+#define RBAC_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count, bool once
+#define RBAC_RUN_ARGUMENTS query, direction, count, once
+#endif
+
 /* A lexer of JSON in UTF-8 that leaves escapes as they are; include common/jsonapi.h. */
 #if PG_VERSION_NUM >= 170000
 #define rbac_json_lexer(json, len) \

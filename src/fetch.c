@@ -261,7 +261,7 @@ read_by_query(const RbacProtection *form, RbacFetch *fetch, const int64 *values,
 	SPI_connect();
 	if (fetch->plan == NULL)
 		fetch->plan = prepare_query(form, fetch);
-	rc = SPI_execute_plan(fetch->plan, args, NULL, true, 0);
+	rc = rbac_catalog_decide(fetch->plan, args);
 	if (rc != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a chat_rbac row query: %s", SPI_result_code_string(rc));
 	*nrows = (int) SPI_processed;
@@ -357,7 +357,7 @@ rbac_fetch_visible(RbacProtection *form, const RbacColumn *column, int limit,
 	{
 		MemoryContext old;
 
-		SPI_cursor_fetch(portal, true, 1000);
+		rbac_catalog_decide_by(portal, 1000);
 		if (SPI_processed == 0)
 			break;
 		nrows += (int) SPI_processed;

@@ -303,7 +303,7 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 	reading++;
 	PG_TRY();
 	{
-		rc = SPI_execute_plan(plan->plan, args, NULL, true, 0);
+		rc = rbac_catalog_decide(plan->plan, args);
 	}
 	PG_FINALLY();
 	{

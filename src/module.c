@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * src/module.c
- *	  Loading the library: settings and callbacks, and nothing else.
+ *	  Loading the library: settings, callbacks and hooks, and nothing else.
  *
  * A library that loads late still denies by default: an identity that was set
  * before, by somebody without the right to, is dropped when the setting is
@@ -27,5 +27,7 @@ _PG_init(void)
 	rbac_protection_init();
 	rbac_trail_init();
 	rbac_refusal_init();
+	rbac_reads_init();
+	rbac_execution_init();
 	MarkGUCPrefixReserved("chat_rbac");
 }
