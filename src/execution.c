@@ -27,8 +27,10 @@
 #include "access/parallel.h"
 #include "executor/executor.h"
 #include "tcop/dest.h"
+#include "tcop/pquery.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 
 struct RbacExecution
 {
@@ -357,8 +359,9 @@ run_next(RBAC_RUN_PARAMETERS)
 static void
 begin_run(RbacExecution *execution, const QueryDesc *query)
 {
-	/* a cursor that is to be held is read from its start */
-	if (query->dest->mydest == DestTuplestore && (execution->state->es_top_eflags & EXEC_FLAG_REWIND) != 0)
+	/* a cursor that is to be held is read from its start, where it can be */
+	if (ActivePortal != NULL && ActivePortal->queryDesc == query && ActivePortal->holdStore != NULL &&
+		(ActivePortal->cursorOptions & CURSOR_OPT_SCROLL) != 0)
 		execution->rows = execution->handed_on = 0;
 	execution->running = true;
 	for (RbacRead *read = execution->reads; read != NULL; read = read->next_of_execution)

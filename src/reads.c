@@ -219,14 +219,8 @@ write_event(const RbacRead *read)
 }
 
 static void
-write_all(void)
+write_each(MemoryContext row)
 {
-	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac reads", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(row);
-	bool		pushed = !ActiveSnapshotSet();
-
-	if (pushed)
-		PushActiveSnapshot(GetTransactionSnapshot());
 	for (RbacRead *read = first; read != NULL; read = read->next)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -237,6 +231,29 @@ write_all(void)
 		read->written = true;
 		MemoryContextReset(row);
 	}
+}
+
+/* A transaction that has become read-only since its reads has them recorded all the same. */
+static void
+write_all(void)
+{
+	MemoryContext row = AllocSetContextCreate(CurrentMemoryContext, "chat_rbac reads", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(row);
+	bool		read_only = XactReadOnly;
+	bool		pushed = !ActiveSnapshotSet();
+
+	if (pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
+	XactReadOnly &= RecoveryInProgress();
+	PG_TRY();
+	{
+		write_each(row);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+	}
+	PG_END_TRY();
 	if (pushed)
 		PopActiveSnapshot();
 	MemoryContextSwitchTo(old);

@@ -8,9 +8,9 @@
  * and a JSON object.  It goes to the log only, and tells nothing of a row.
  *
  * Ours are logged where they are raised, so also where somebody catches them.
- * Those that PostgreSQL raises (a row that no policy lets in, an identity set by
- * who must not) are seen when they are reported, and not if they are caught
- * before.
+ * Those that PostgreSQL raises (a row that no policy lets in, a table or column
+ * without a privilege on it, an identity set by who must not) are seen when they
+ * are reported, and not if they are caught before.
  *
  * A statement that may hold a token is not shown with what is logged of it.
  *
@@ -56,7 +56,7 @@ write_line(const char *json)
 
 /*
  * rbac_refusal_log
- *		Logs a refusal of a kind: "action", "access" or "identity".  grants are
+ *		Logs a refusal of a kind: "action", "access", "read", "export" or "identity".  grants are
  *		those of who asked, or NULL; permission is what was missing, or NULL.
  */
 void
@@ -100,6 +100,8 @@ kind_of_error(const ErrorData *error)
 		return NULL;
 	if (strcmp(error->funcname, "ExecWithCheckOptions") == 0)
 		return "policy";
+	if (strcmp(error->funcname, "aclcheck_error") == 0 || strcmp(error->funcname, "aclcheck_error_col") == 0)
+		return "privilege";
 	if (strncmp(error->funcname, "set_config_", strlen("set_config_")) == 0 &&
 		strstr(error->message, "\"chat_rbac.") != NULL)
 		return "identity";
