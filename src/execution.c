@@ -286,8 +286,8 @@ check_bulk(RbacExecution *execution, uint64 rows)
 {
 	if (execution->limit > 0 && rows > execution->limit)
 		export_tables(execution,
-					  psprintf("read more than " UINT64_FORMAT " rows in one query of", execution->limit),
-					  "Ask for fewer rows, by a narrower condition or LIMIT.");
+					  psprintf("read more than " UINT64_FORMAT " rows of", execution->limit),
+					  "Without it a query may return so many rows: ask for fewer, by a narrower condition or LIMIT.");
 }
 
 static bool
