@@ -431,7 +431,7 @@ COPY regress_inbox.message FROM stdin;  -- fail
 \echo :LAST_ERROR_SQLSTATE
 COPY (SELECT id, assignee_id FROM regress_inbox.conversation ORDER BY id) TO stdout;
 SET chat_rbac.identity = '1/3';  -- Ali
-COPY regress_inbox.conversation (id, subject) TO stdout;
+COPY regress_inbox.conversation (id, subject) TO stdout;  -- fail
 SET row_security = off;
 UPDATE regress_inbox.conversation SET subject = 'x';  -- fail
 \echo :LAST_ERROR_SQLSTATE

@@ -52,9 +52,11 @@ SELECT chat_rbac.protect('regress_inbox.customer', '{"resource": "customer", "or
 RESET client_min_messages;
 
 -- what was recorded, and then is not shown again
+CREATE TABLE regress_inbox.began AS SELECT clock_timestamp() AS at;
 CREATE FUNCTION regress_inbox.recorded(OUT who text, OUT did text, OUT what text, OUT permission text, OUT shown jsonb) RETURNS SETOF record
 LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC
-  SELECT e.actor_name, e.operation, e.table_name, e.actions[1], e.new FROM chat_rbac.audit_event e WHERE e.operation IN ('read', 'export') ORDER BY e.event_id;
+  SELECT e.actor_name, e.operation, e.table_name, e.actions[1], e.new FROM chat_rbac.audit_event e, regress_inbox.began b
+  WHERE e.operation IN ('read', 'export') AND e.at > b.at ORDER BY e.event_id;
 END;
 
 --
