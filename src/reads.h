@@ -36,6 +36,18 @@ extern void rbac_reads_init(void);
 extern RbacRead *rbac_reads_begin(const char *operation, const RbacGrants *grants,
 								  Oid relation, const char *permission);
 
+/* ---- audited.c: audited views ---- */
+
+typedef struct RbacGate
+{
+	char	   *name;
+	Oid			view;
+	char	   *permission;		/* to see rows of what it is over */
+	struct RbacGate *next;
+} RbacGate;
+
+extern const RbacGate *rbac_audited_gate(const char *name);
+
 /* ---- export.c: may what a query reads leave in bulk? ---- */
 
 /* A protected table that a query reads, and whose policies hold for who runs it. */

@@ -8,9 +8,9 @@
  * and a JSON object.  It goes to the log only, and tells nothing of a row.
  *
  * Ours are logged where they are raised, so also where somebody catches them.
- * Those that PostgreSQL raises (a row that no policy lets in, a table or column
- * without a privilege on it, an identity set by who must not) are seen when they
- * are reported, and not if they are caught before.
+ * Those that PostgreSQL raises (a row that no policy lets in, a view that may not
+ * be read, an identity set by who must not) are seen when they are reported, and
+ * not if they are caught before.
  *
  * A statement that may hold a token is not shown with what is logged of it.
  *
@@ -100,7 +100,8 @@ kind_of_error(const ErrorData *error)
 		return NULL;
 	if (strcmp(error->funcname, "ExecWithCheckOptions") == 0)
 		return "policy";
-	if (strcmp(error->funcname, "aclcheck_error") == 0 || strcmp(error->funcname, "aclcheck_error_col") == 0)
+	if (strcmp(error->funcname, "aclcheck_error") == 0 && error->message_id != NULL &&
+		strcmp(error->message_id, "permission denied for view %s") == 0)
 		return "privilege";
 	if (strncmp(error->funcname, "set_config_", strlen("set_config_")) == 0 &&
 		strstr(error->message, "\"chat_rbac.") != NULL)
