@@ -26,6 +26,7 @@
 
 #include "access/parallel.h"
 #include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
 #include "utils/guc.h"
@@ -188,26 +189,15 @@ mentions_views(const PlannedStmt *statement)
 
 /* ---- what they read ---- */
 
+/* Does anything in a plan make one row of many?  It need not be those of a view. */
 static bool
-is_grouped(const Plan *plan)
+is_grouped(PlanState * state, void *arg)
 {
-	return plan != NULL &&
-		(IsA(plan, Agg) || IsA(plan, Group) || IsA(plan, Unique) || IsA(plan, SetOp) ||
-		 is_grouped(outerPlan(plan)) || is_grouped(innerPlan(plan)));
-}
+	const Plan *plan = state->plan;
 
-/* Are rows of the result made from many?  It need not be those of a view. */
-static bool
-is_summed_up(const PlannedStmt *statement)
-{
-	ListCell   *cell;
-
-	foreach(cell, statement->subplans)
-	{
-		if (is_grouped((const Plan *) lfirst(cell)))
-			return true;
-	}
-	return is_grouped(statement->planTree);
+	if (IsA(plan, Agg) || IsA(plan, Group) || IsA(plan, Unique) || IsA(plan, SetOp))
+		return true;
+	return planstate_tree_walker(state, is_grouped, arg);
 }
 
 static void
@@ -223,7 +213,7 @@ note_read(RbacExecution *execution, const char *operation, const RbacGrants *gra
 	read = rbac_reads_begin(operation, grants, relation, permission);
 	read->rows = execution->rows;
 	read->more = execution->running ? &execution->state->es_processed : NULL;
-	read->grouped = is_summed_up(execution->statement);
+	read->grouped = is_grouped(execution->query->planstate, NULL);
 	read->next_of_execution = execution->reads;
 	execution->reads = read;
 }

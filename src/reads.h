@@ -24,7 +24,7 @@ typedef struct RbacRead
 	int32		command;
 	uint64		rows;			/* of the query's result, */
 	const uint64 *more;			/* and of the run that goes on; NULL: none */
-	bool		grouped;		/* these are summed up from others */
+	bool		grouped;		/* maybe made from many others */
 	bool		failed;
 	bool		to_log;
 	bool		written;		/* in this transaction */

@@ -122,6 +122,8 @@ my @forms = (
 	[ 'SELECT id FROM inbox.invoked', 'inbox.chat 100', 'a view on that, of its invoker' ],
 	[ 'SELECT a.id FROM inbox.chat a JOIN inbox.chat b USING (org_id, id)', 'inbox.chat 100', 'the view twice' ],
 	[ 'SELECT a.id FROM inbox.chat a JOIN inbox.card b ON b.id = a.customer_id LIMIT 2', 'inbox.card 2, inbox.chat 2', 'two views' ],
+	[ 'SELECT id FROM inbox.chat UNION SELECT id FROM inbox.chat', 'inbox.chat 100 grouped', 'UNION' ],
+	[ 'SELECT n FROM (SELECT 1 AS n UNION ALL SELECT count(*) FROM inbox.chat OFFSET 0) AS s', 'inbox.chat 2 grouped', 'a number among others' ],
 	[ 'SELECT 1 WHERE EXISTS (SELECT FROM inbox.chat)', 'inbox.chat 1', 'EXISTS' ],
 	[ 'SELECT (SELECT max(id) FROM inbox.chat WHERE id < p.id) FROM inbox.plain p WHERE id < 4', 'inbox.chat 3 grouped', 'a subselect for each row' ],
 	[ 'WITH c AS MATERIALIZED (SELECT id FROM inbox.chat) SELECT 1 FROM c LIMIT 2', 'inbox.chat 2', 'WITH' ],
@@ -210,6 +212,13 @@ sql($node, "ROLLBACK PREPARED 'p'");
 @lines = logged(
 	"BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT id FROM inbox.chat LIMIT 1; INSERT INTO inbox.plain VALUES (0, 0); SAVEPOINT s; SELECT 1 / 0; COMMIT", 'read');
 is(scalar(@lines), 1, 'a commit that is none');
+
+# a commit that fails because the trail has no place for now
+sql($node, 'ALTER TABLE chat_rbac.audit_event DETACH PARTITION chat_rbac.audit_event_default');
+@lines = logged('SELECT id FROM inbox.chat LIMIT 6', 'read');
+is("@{$lines[0]}{qw(rows transaction)}", '6 rolled back', 'a read that the trail has no place for');
+fails($node, "$lead SELECT id FROM inbox.chat LIMIT 6", '55000', 'no partition for now', 'with an error');
+sql($node, 'ALTER TABLE chat_rbac.audit_event ATTACH PARTITION chat_rbac.audit_event_default DEFAULT');
 
 # where the trail cannot be written to
 @lines = logged('BEGIN READ ONLY; SELECT id FROM inbox.chat', 'refusal');
