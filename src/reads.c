@@ -120,6 +120,7 @@ RbacRead *
 rbac_reads_begin(const char *operation, const RbacGrants *grants, Oid relation, const char *permission)
 {
 	const char *name = get_rel_name(relation);
+	const char *full_name;
 	MemoryContext old;
 	RbacRead   *read;
 
@@ -127,12 +128,13 @@ rbac_reads_begin(const char *operation, const RbacGrants *grants, Oid relation, 
 		elog(ERROR, "cache lookup failed for relation %u", relation);
 	if (place == TO_TABLE)
 		refuse_unrecordable(operation, grants, name, permission);
+	full_name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
 	old = MemoryContextSwitchTo(TopTransactionContext);
 	read = palloc0(sizeof(RbacRead));
 	read->operation = operation;
 	read->by = read_by(grants);
 	read->relation = relation;
-	read->name = CStringGetTextDatum(quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name));
+	read->name = CStringGetTextDatum(full_name);
 	read->action = CStringGetTextDatum(permission);
 	read->command = (int32) GetCurrentCommandId(false);
 	read->to_log = place == TO_LOG;
