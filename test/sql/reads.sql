@@ -18,7 +18,7 @@ SELECT chat_rbac.create_org('acme', 1) AS acme;
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, parent_id, name, sealed) VALUES
   (1, 10, 'team', NULL, 'Support', false), (1, 11, 'team', 10, 'Night', false), (1, 20, 'team', NULL, 'Sales', false), (1, 30, 'team', 10, 'VIP', true);
 INSERT INTO chat_rbac.member (org_id, member_id, name) VALUES
-  (1, 1, 'Ada'), (1, 2, 'Mo'), (1, 3, 'Sue'), (1, 4, 'Ali'), (1, 5, 'Ed'), (1, 6, 'Below'), (1, 7, 'Above'), (1, 8, 'Whole'), (1, 9, 'Sealed'), (1, 10, 'Both');
+  (1, 1, 'Ada'), (1, 2, 'Mo'), (1, 3, 'Sue'), (1, 4, 'Ali'), (1, 5, 'Ed'), (1, 6, 'Below'), (1, 7, 'Above'), (1, 8, 'Whole'), (1, 9, 'Sealed'), (1, 10, 'Both'), (1, 11, 'Part');
 INSERT INTO chat_rbac.role (org_id, name, permissions) VALUES
   (1, 'Sees', '{conversation.view, message.view}'), (1, 'Exports', '{conversation.export}'), (1, 'Own', '{conversation.view@own, conversation.export@own}'),
   (1, 'Trail', '{audit.view, audit.export}'), (1, 'Looks', '{audit.view}');
@@ -26,7 +26,8 @@ SELECT count(chat_rbac.grant_role('acme', m, r, u)) FROM (VALUES
   ('Ada', 'Admin', NULL), ('Mo', 'Manager', 'Support'), ('Sue', 'Supervisor', 'Support'), ('Ali', 'Agent', 'Support'), ('Ed', 'Own', 'Support'),
   ('Below', 'Sees', 'Support'), ('Below', 'Exports', 'Night'), ('Above', 'Sees', 'Night'), ('Above', 'Exports', 'Support'),
   ('Whole', 'Sees', 'Sales'), ('Whole', 'Exports', NULL), ('Sealed', 'Sees', 'VIP'), ('Sealed', 'Exports', NULL),
-  ('Both', 'Sees', 'VIP'), ('Both', 'Exports', 'VIP'), ('Both', 'Sees', 'Sales'), ('Both', 'Exports', NULL)) g (m, r, u);
+  ('Both', 'Sees', 'VIP'), ('Both', 'Exports', 'VIP'), ('Both', 'Sees', 'Sales'), ('Both', 'Exports', NULL),
+  ('Part', 'Sees', NULL), ('Part', 'Exports', 'Support')) g (m, r, u);
 
 CREATE SCHEMA regress_inbox AUTHORIZATION regress_chat_rbac_owner;
 GRANT USAGE, CREATE ON SCHEMA regress_inbox TO regress_chat_rbac_app;
@@ -132,6 +133,8 @@ SET chat_rbac.identity = '1/9';
 COPY (SELECT id FROM regress_inbox.conversation ORDER BY id) TO STDOUT;   -- fail
 SET chat_rbac.identity = '1/10';
 COPY (SELECT id FROM regress_inbox.conversation ORDER BY id) TO STDOUT;
+SET chat_rbac.identity = '1/11';
+COPY (SELECT id FROM regress_inbox.conversation WHERE team_id = 10) TO STDOUT;   -- fail
 
 -- nobody, and whom policies do not hold
 RESET chat_rbac.identity;
