@@ -46,10 +46,12 @@ CREATE PROCEDURE inbox.in_parts() LANGUAGE plpgsql AS 'DECLARE r bigint; BEGIN F
 CREATE FUNCTION inbox.in_worker() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT count(*) FROM inbox.chat';
 SQL
 
-# How many reads are in the trail, and the rows of the latest.
+# How many reads, or exports, are in the trail.
 sub recorded
 {
-	return sql($node, "SELECT count(*) FROM chat_rbac.audit_event WHERE operation = 'read'");
+	my ($operation) = (@_, 'read');
+
+	return sql($node, "SELECT count(*) FROM chat_rbac.audit_event WHERE operation = '$operation'");
 }
 
 my $lead = "SET chat_rbac.identity = '1/2'; SET ROLE regress_chat_rbac_app;";
@@ -161,6 +163,30 @@ is(reads("$parallel SELECT id FROM inbox.plain p WHERE id BETWEEN 1 AND 3 AND n 
 my $stderr;
 is(reads("$parallel SELECT count(*) FROM inbox.plain WHERE n + inbox.in_worker() > 0", stderr => \$stderr), '', 'a function that reads it in a worker');
 like($stderr, qr/55000: a read of view "chat" cannot be recorded here/, 'is refused');
+
+# and the right to export: rows that workers read are counted by their leader
+my $bulk = "SET chat_rbac.bulk_rows = 3; $lead $parallel";
+$query = 'SELECT id FROM inbox.message WHERE id + 1 > 0';
+like(sql($node, "$bulk EXPLAIN $query"), qr/Gather/, 'a plan of many rows is parallel');
+is(sql($node, "$bulk SELECT count(*) FROM ($query LIMIT 3) AS m"), '3', 'some rows');
+fails($node, "$bulk $query", '42501', 'permission "message.export" is needed to read more than 3 rows of table "message"', 'many rows');
+my $before = recorded('export');
+sql($node, "$parallel SET chat_rbac.bulk_rows = 3; $admin $query");
+is(recorded('export') - $before, 1, '... are an export');
+
+# to a file of the server, and to a program
+sql($node, 'GRANT pg_write_server_files, pg_execute_server_program TO regress_chat_rbac_app');
+my $file = $node->basedir . '/copy.txt';
+for my $to ("'$file'", "PROGRAM 'cat > $file'")
+{
+	fails($node, "$lead COPY inbox.message TO $to", '42501', 'permission "message.export" is needed to copy rows out of table "message"', "COPY TO $to");
+	ok(!-s $file, '... and nothing is there');
+	$before = recorded('export');
+	sql($node, "$admin COPY (SELECT id FROM inbox.message WHERE id < 3) TO $to");
+	is(slurp_file($file), "1\n2\n", '... who may gets it');
+	is(recorded('export') - $before, 1, '... and that is recorded');
+	unlink $file;
+}
 
 # the extended protocol
 my $script = $node->basedir . '/read.sql';
