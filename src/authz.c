@@ -8,7 +8,7 @@
  * action, whose relation is "all" or holds on x, and u is the whole org or one
  * of x's units lies at or below u, with no sealed unit on the way; and each unit
  * of x that is sealed, or below a sealed one, is reached so by a grant that has
- * such a permission with the same relation.
+ * such a permission with the same relation or for every row.
  *
  * decide_scope is the only code that turns grants into a right: it says where
  * (org-wide, or at which units) the member holds a permission under one
@@ -187,20 +187,43 @@ rbac_authz_keys(RbacGrants *grants, const RbacScope *scope, const char *kind, in
 }
 
 /*
- * rbac_authz_sealed
- *		The keys of the units of one kind that are sealed, or below a sealed one;
- *		NULL if the org has none.  A row that is at one of them is out of a
- *		scope's reach, also an org-wide one's, unless the scope's keys have it too.
+ * rbac_authz_closed
+ *		The keys of the units of one kind that are out of the scope's reach, also
+ *		an org-wide one's, wherever else a row is: those that are sealed, or below
+ *		a sealed unit, but for those that grants within reach, by a permission of
+ *		the scope's relation or for every row.  NULL if nothing is sealed.
  */
 const RbacIdSet *
-rbac_authz_sealed(RbacGrants *grants, const char *kind, int kind_len)
+rbac_authz_closed(RbacGrants *grants, const RbacScope *scope, const char *kind, int kind_len)
 {
-	int			number;
+	RbacScope  *own = unconstify(RbacScope *, scope);
+	const RbacScope *wide = scope;
+	const RbacIdSet *sealed;
+	const RbacIdSet *open;
+	int64	   *ids;
+	int			nids = 0;
+	int			number = grants->sealed != NULL ? rbac_reach_kind(grants, kind, kind_len) : -1;
 
-	if (grants->sealed == NULL)
+	if (number < 0)
 		return NULL;
-	number = rbac_reach_kind(grants, kind, kind_len);
-	return number < 0 ? NULL : rbac_reach_keys(grants, grants->sealed, number);
+	if (own->closed_by_kind == NULL)
+		own->closed_by_kind = MemoryContextAllocZero(scope->context, sizeof(RbacIdSet *) * grants->nkinds);
+	if (own->closed_by_kind[number] != NULL)
+		return own->closed_by_kind[number];
+
+	if (scope->relation != NULL && !scope->or_all)
+		wide = rbac_authz_scope(grants, &scope->wanted, scope->relation, scope->relation_len, true, true, scope->context);
+	open = rbac_authz_keys(grants, wide, kind, kind_len);
+	sealed = rbac_reach_keys(grants, grants->sealed, number);
+	ids = palloc(sizeof(int64) * Max(sealed->nids, 1));
+	for (int i = 0; i < sealed->nids; i++)
+	{
+		if (!rbac_idset_has(open, sealed->ids[i]))
+			ids[nids++] = sealed->ids[i];
+	}
+	own->closed_by_kind[number] = rbac_reach_idset(scope->context, ids, nids);
+	pfree(ids);
+	return own->closed_by_kind[number];
 }
 
 /* Who holds a role at or below the units of the scope.  May throw. */

@@ -574,6 +574,7 @@ struct RbacScope
 	int			nreach;			/* else at these, and below */
 	RbacReach **reach;
 	RbacIdSet **keys_by_kind;	/* union over reach; on demand */
+	RbacIdSet **closed_by_kind; /* what is sealed off from it; on demand */
 	RbacIdSet  *people;			/* union over reach; on demand */
 	MemoryContext context;		/* of the scope and what is made on demand */
 	RbacScope  *next;
@@ -585,7 +586,7 @@ typedef struct RbacUnitArgument
 	bool		is_int4;
 	int			kind;			/* index into RbacGrants.kinds, or -1 */
 	const RbacIdSet *keys;		/* of that kind, in the scope */
-	const RbacIdSet *sealed;	/* of that kind, in the org; NULL: none */
+	const RbacIdSet *closed;	/* of that kind, to the scope; NULL: none */
 } RbacUnitArgument;
 
 /*
@@ -662,7 +663,8 @@ extern const RbacScope *rbac_authz_argument_scope(RbacCheck *check, FunctionCall
 												  int arg, bool or_all);
 extern const RbacIdSet *rbac_authz_keys(RbacGrants *grants, const RbacScope *scope,
 										const char *kind, int kind_len);
-extern const RbacIdSet *rbac_authz_sealed(RbacGrants *grants, const char *kind, int kind_len);
+extern const RbacIdSet *rbac_authz_closed(RbacGrants *grants, const RbacScope *scope,
+										  const char *kind, int kind_len);
 extern const RbacIdSet *rbac_authz_people(RbacGrants *grants, const RbacScope *scope);
 extern bool rbac_authz_reaches_person(RbacGrants *grants, const RbacScope *scope,
 									  int64 person, int nunits, const int *kinds,

@@ -44,7 +44,7 @@ typedef struct Binding
 	bool		nowhere;
 	const RbacScope **scopes;	/* for every row; then one a relation */
 	const RbacIdSet **keys;		/* of the units, nunits to a scope */
-	const RbacIdSet **sealed;	/* of all units, nunits; NULL: none is */
+	const RbacIdSet **closed;	/* of those sealed off, nunits to a scope */
 	struct Binding *next;
 } Binding;
 
@@ -207,12 +207,7 @@ make_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 	binding->nowhere = true;
 	binding->scopes = palloc(sizeof(RbacScope *) * nscopes);
 	binding->keys = palloc(sizeof(RbacIdSet *) * Max(nscopes * form->nunits, 1));
-	if (grants->sealed != NULL)
-	{
-		binding->sealed = palloc(sizeof(RbacIdSet *) * Max(form->nunits, 1));
-		for (int u = 0; u < form->nunits; u++)
-			binding->sealed[u] = rbac_authz_sealed(grants, form->units[u].kind, strlen(form->units[u].kind));
-	}
+	binding->closed = palloc(sizeof(RbacIdSet *) * Max(nscopes * form->nunits, 1));
 	for (int s = 0; s < nscopes; s++)
 	{
 		const RbacRelation *relation = s > 0 ? &form->relations[s - 1] : NULL;
@@ -229,8 +224,12 @@ make_binding(RbacRowState *state, RbacProtection *form, const RbacPermset *wante
 		binding->scopes[s] = scope;
 		binding->nowhere &= !scope->org_wide && scope->nreach == 0;
 		for (int u = 0; u < form->nunits; u++)
-			binding->keys[s * form->nunits + u] =
-				rbac_authz_keys(grants, scope, form->units[u].kind, strlen(form->units[u].kind));
+		{
+			const char *kind = form->units[u].kind;
+
+			binding->keys[s * form->nunits + u] = rbac_authz_keys(grants, scope, kind, strlen(kind));
+			binding->closed[s * form->nunits + u] = rbac_authz_closed(grants, scope, kind, strlen(kind));
+		}
 	}
 	MemoryContextSwitchTo(old);
 	binding->next = state->bindings;
@@ -258,11 +257,11 @@ is_sealed_off(const Binding *binding, int s, const RbacRow *row)
 	const RbacProtection *form = binding->form;
 	int64		key;
 
-	for (int u = 0; binding->sealed != NULL && u < form->nunits; u++)
+	for (int u = 0; u < form->nunits; u++)
 	{
-		if (binding->sealed[u] != NULL && rbac_row_id(row, &form->units[u].column, &key) &&
-			rbac_idset_has(binding->sealed[u], key) &&
-			!rbac_idset_has(binding->keys[s * form->nunits + u], key))
+		const RbacIdSet *closed = binding->closed[s * form->nunits + u];
+
+		if (closed != NULL && rbac_row_id(row, &form->units[u].column, &key) && rbac_idset_has(closed, key))
 			return true;
 	}
 	return false;

@@ -214,7 +214,7 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool key_first)
 		units[i].is_int4 = type == INT4OID;
 		units[i].kind = rbac_reach_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 		units[i].keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
-		units[i].sealed = rbac_authz_sealed(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		units[i].closed = rbac_authz_closed(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 	}
 	check->bound = true;
 	return true;
@@ -230,8 +230,7 @@ unit_argument(FunctionCallInfo fcinfo, int arg, bool is_int4)
 static inline bool
 is_sealed_off(const RbacUnitArgument *unit, int64 key)
 {
-	return unlikely(unit->sealed != NULL) && rbac_idset_has(unit->sealed, key) &&
-		!rbac_idset_has(unit->keys, key);
+	return unlikely(unit->closed != NULL) && rbac_idset_has(unit->closed, key);
 }
 
 /* Is any of the units in the arguments from first on? */
@@ -514,7 +513,7 @@ chat_rbac_in_event_scope(PG_FUNCTION_ARGS)
 		kind = (const char *) att_align_pointer(kind, TYPALIGN_INT, -1, kind);
 		memcpy(&id, key + sizeof(int64) * i, sizeof(int64));
 		unit.keys = rbac_authz_keys(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
-		unit.sealed = rbac_authz_sealed(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+		unit.closed = rbac_authz_closed(check->grants, scope, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 		reached |= rbac_idset_has(unit.keys, id);
 		sealed_off = is_sealed_off(&unit, id);
 		kind += VARSIZE_ANY(kind);

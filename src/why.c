@@ -91,11 +91,10 @@ static bool
 is_sealed_off(const RbacGrants *full, const char *kind, int64 key)
 {
 	RbacGrants *grants = unconstify(RbacGrants *, full);
-	const RbacIdSet *sealed = rbac_authz_sealed(grants, kind, strlen(kind));
+	int			number = grants->sealed != NULL ? rbac_reach_kind(grants, kind, strlen(kind)) : -1;
 
-	return sealed != NULL && rbac_idset_has(sealed, key) &&
-		(grants->reach[0].org_wide ||
-		 !rbac_idset_has(rbac_reach_keys(grants, &grants->reach[0], rbac_reach_kind(grants, kind, strlen(kind))), key));
+	return number >= 0 && rbac_idset_has(rbac_reach_keys(grants, grants->sealed, number), key) &&
+		(grants->reach[0].org_wide || !rbac_idset_has(rbac_reach_keys(grants, &grants->reach[0], number), key));
 }
 
 /* The units that the deciding row is at, by name, and whether a seal keeps a grant out. */

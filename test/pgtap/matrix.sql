@@ -96,7 +96,7 @@ $$;
 -- Is a unit of the member's org one that these grants, by a permission on such a relation, cannot reach because of a seal?
 CREATE FUNCTION model.is_closed(o bigint, unit_kind text, unit_key bigint, res text, act text, rel text) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM model.sealed s WHERE (s.org_id, s.kind, s.key) = (o, unit_kind, unit_key))
-       AND NOT EXISTS (SELECT FROM model.held h WHERE h.resource IN ('*', res) AND h.action IN ('*', act) AND h.relation = rel
+       AND NOT EXISTS (SELECT FROM model.held h WHERE h.resource IN ('*', res) AND h.action IN ('*', act) AND h.relation IN (rel, 'all')
                           AND unit_key = ANY (CASE unit_kind WHEN 'team' THEN h.teams ELSE h.inboxes END))
 $$;
 -- Conversations on which the member holds a permission

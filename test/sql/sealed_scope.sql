@@ -107,6 +107,17 @@ $$;
 SELECT * FROM below(1);
 SELECT * FROM below(2);
 
+-- a wider permission takes nothing away: at the sealed team for tasks that are one's own, at the sealed inbox too, and then there for all
+INSERT INTO chat_rbac.role (org_id, role_id, name, permissions) VALUES (1, 2, 'Owner of tasks', '{task.view@own}');
+DELETE FROM chat_rbac.role_grant WHERE org_id = 1 AND member_id = 1;
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 1, 2, 2);
+\set own 'chat_rbac.in_scope(''{task.view}'', ''own'', ''{team,inbox}''::text[], team_id, inbox_id) AND org_id = 1 AND team_id = 20'
+SELECT rows FROM answers(:'own') WHERE who = '1';
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 1, 2, 4);
+SELECT rows FROM answers(:'own') WHERE who = '1';
+INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id, unit_id) VALUES (1, 1, 1, 4);
+SELECT rows FROM answers(:'own') WHERE who = '1';
+
 DROP TABLE place, event;
 DROP FUNCTION answers, events, below;
 RESET jit;
