@@ -45,7 +45,7 @@ COMMENT ON COLUMN chat_rbac.audit_event.incarnation IS 'Of the database: see aud
 COMMENT ON COLUMN chat_rbac.audit_event.relation IS 'The protected table, also for a partition''s rows.';
 COMMENT ON COLUMN chat_rbac.audit_event.command IS 'The command''s number within the transaction. Changes of one row follow each other by it, and then by event_id; but what a BEFORE trigger did to make room for a row came before that row.';
 COMMENT ON COLUMN chat_rbac.audit_event.depth IS '0: asked for; else how many cascades and triggers away from what was asked for.';
-COMMENT ON COLUMN chat_rbac.audit_event.operation IS 'insert, update, delete, truncate; move_out and move_in for an update that takes a row to another partition; access, redact, detach, issue (of a token); read (of an audited view) and export, with the rows in new.';
+COMMENT ON COLUMN chat_rbac.audit_event.operation IS 'insert, update, delete, truncate; move_out and move_in for an update that takes a row to another partition; access, redact, detach, issue (of a token); hand_over and merge_units, which bind the events of such a call; read (of an audited view) and export, with the rows in new.';
 COMMENT ON COLUMN chat_rbac.audit_event.actions IS 'The permissions that were needed, as conversation.transfer; {} for move_out.';
 COMMENT ON COLUMN chat_rbac.audit_event.table_name IS 'The table with its schema, as it was called then.';
 COMMENT ON COLUMN chat_rbac.audit_event.row_key IS 'The primary key without the org, before the change: a value, or {several, values}; of more than 1024 bytes the SHA-256, as sha256:....';

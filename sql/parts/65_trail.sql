@@ -322,7 +322,8 @@ AS $$
 DECLARE
 	plain text := CASE operation WHEN 'insert' THEN 'created' WHEN 'update' THEN 'changed' WHEN 'move_in' THEN 'changed' WHEN 'delete' THEN 'deleted'
 		WHEN 'truncate' THEN 'emptied' WHEN 'access' THEN 'viewed' WHEN 'redact' THEN 'redacted' WHEN 'detach' THEN 'detached'
-		WHEN 'issue' THEN 'issued a token for' ELSE operation END;
+		WHEN 'issue' THEN 'issued a token for' WHEN 'hand_over' THEN 'handed over the work of' WHEN 'merge_units' THEN 'merged'
+		ELSE operation END;
 	verbs text[] := '{}';
 	verb text;
 	action text;
