@@ -407,6 +407,50 @@ SET LOCAL chat_rbac.identity = '1/2';
 SELECT * FROM chat_rbac.merge_units(10, 11);        -- fail
 ROLLBACK;
 
+-- how much was at a sealed unit is told there only, by the event too
+BEGIN;
+UPDATE regress_leave_inbox.conversation SET assignee_id = 12 WHERE org_id = 1 AND id = 3;
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id = 20;
+SELECT count(chat_rbac.grant_role('acme', 'Max', r, 'Sales')) FROM unnest('{Admin, Personnel}'::text[]) AS r;
+SELECT chat_rbac.grant_role('acme', 'Max', 'Owner') IS NOT NULL AS granted;
+SET ROLE regress_chat_rbac_app;
+SET LOCAL chat_rbac.identity = '1/8';
+SELECT * FROM chat_rbac.hand_over(12, 8);
+SELECT new, unit_kinds, unit_keys FROM chat_rbac.audit_event WHERE operation = 'hand_over';
+SET LOCAL chat_rbac.identity = '1/1';
+SELECT count(*) AS by_the_owner FROM chat_rbac.audit_event WHERE operation = 'hand_over';
+ROLLBACK;
+
+--
+-- Triggers of the application find what they name as ever
+--
+CREATE TABLE regress_leave.diary (entry text);
+GRANT INSERT, SELECT ON regress_leave.diary TO regress_chat_rbac_app;
+CREATE FUNCTION regress_leave.write_diary() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO diary VALUES (format('conversation %s: %s, team %s', NEW.id, NEW.assignee_id, NEW.team_id)); RETURN NULL; END $$;
+CREATE TRIGGER write_diary AFTER UPDATE ON regress_leave_inbox.conversation FOR EACH ROW EXECUTE FUNCTION regress_leave.write_diary();
+-- and an operator that the caller's path has for it is not taken
+CREATE SCHEMA regress_leave_bait;
+GRANT USAGE ON SCHEMA regress_leave_bait TO regress_chat_rbac_app;
+CREATE FUNCTION regress_leave_bait.never(bigint, integer) RETURNS boolean LANGUAGE sql RETURN false;
+CREATE OPERATOR regress_leave_bait.= (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = regress_leave_bait.never);
+BEGIN;
+SET ROLE regress_chat_rbac_app;
+SET LOCAL chat_rbac.identity = '1/2';
+SET LOCAL search_path = regress_leave_bait, pg_catalog, regress_leave;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10);
+SELECT * FROM chat_rbac.merge_units(10, 11);
+SHOW search_path;
+SELECT * FROM diary;
+ROLLBACK;
+BEGIN;
+SET LOCAL chat_rbac.identity = '1/2';
+SET LOCAL search_path = regress_leave_bait, pg_catalog, regress_leave;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10);        -- a DBA
+SELECT * FROM diary;
+ROLLBACK;
+DROP TRIGGER write_diary ON regress_leave_inbox.conversation;
+
 --
 -- Partitions by unit, another owner, ids of other types, names that need quotes
 --
@@ -462,7 +506,7 @@ RESET ROLE; RESET chat_rbac.identity;
 
 DROP VIEW state;
 SET client_min_messages = warning;
-DROP SCHEMA regress_leave, regress_leave_inbox CASCADE;
+DROP SCHEMA regress_leave, regress_leave_inbox, regress_leave_bait CASCADE;
 DELETE FROM chat_rbac.protection;
 TRUNCATE chat_rbac.org CASCADE;
 DROP OWNED BY regress_chat_rbac_app, regress_chat_rbac_owner;
