@@ -151,15 +151,17 @@ set_search_path(const char *path)
 }
 
 /*
- * Run a statement as the caller; how many rows it was for.  For who is past
- * policies it is run as the owner of the table, past them too: its triggers are
- * not to have the rights of a superuser who has not even named it.  Triggers of
- * the application find what they name as by any other statement of the caller's.
+ * Run a statement as the caller; how many rows it was for.  For a superuser, and
+ * whoever else has all rights of the owner of the table, it is run as the owner,
+ * past policies too: its triggers are not to have the rights of a superuser who
+ * has not even named it.  Others who are past policies have no more rights than
+ * they have: what a trigger names may be theirs.  Triggers of the application
+ * find what they name as by any other statement of the caller's.
  */
 static int64
 change_rows(Oid relid, const char *statement, const char *path)
 {
-	bool		as_owner = is_above();
+	bool		as_owner = is_above() && has_privs_of_role(GetUserId(), rbac_catalog_owner(relid));
 	int			level = NewGUCNestLevel();
 	Oid			save_user = InvalidOid;
 	int			save_context = 0;

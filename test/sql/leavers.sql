@@ -449,6 +449,26 @@ SET LOCAL search_path = regress_leave_bait, pg_catalog, regress_leave;
 SELECT * FROM chat_rbac.hand_over(6, 2, 10);        -- a DBA
 SELECT * FROM diary;
 ROLLBACK;
+-- who is past policies, but no more, has the rights that they have
+CREATE ROLE regress_chat_rbac_bypass BYPASSRLS;
+GRANT SET ON PARAMETER chat_rbac.identity TO regress_chat_rbac_bypass;
+GRANT USAGE ON SCHEMA chat_rbac, regress_leave, regress_leave_inbox TO regress_chat_rbac_bypass;
+GRANT SELECT, UPDATE ON chat_rbac.member, chat_rbac.unit TO regress_chat_rbac_bypass;
+GRANT EXECUTE ON FUNCTION chat_rbac.hand_over TO regress_chat_rbac_bypass;
+BEGIN;
+SET LOCAL SESSION AUTHORIZATION regress_chat_rbac_bypass;
+SET LOCAL chat_rbac.identity = '1/2';
+CREATE TEMP TABLE diary (entry text);
+CREATE FUNCTION pg_temp.bait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'run as %', current_user; RETURN NEW; END $$;
+CREATE TRIGGER bait BEFORE INSERT ON diary FOR EACH ROW EXECUTE FUNCTION pg_temp.bait();
+SAVEPOINT a;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10, revoke => false);       -- fail
+ROLLBACK TO a;
+RESET SESSION AUTHORIZATION;
+GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA regress_leave, regress_leave_inbox TO regress_chat_rbac_bypass;
+SET LOCAL SESSION AUTHORIZATION regress_chat_rbac_bypass;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10, revoke => false);
+ROLLBACK;
 DROP TRIGGER write_diary ON regress_leave_inbox.conversation;
 
 --
@@ -509,5 +529,5 @@ SET client_min_messages = warning;
 DROP SCHEMA regress_leave, regress_leave_inbox, regress_leave_bait CASCADE;
 DELETE FROM chat_rbac.protection;
 TRUNCATE chat_rbac.org CASCADE;
-DROP OWNED BY regress_chat_rbac_app, regress_chat_rbac_owner;
-DROP ROLE regress_chat_rbac_app, regress_chat_rbac_owner;
+DROP OWNED BY regress_chat_rbac_app, regress_chat_rbac_owner, regress_chat_rbac_bypass;
+DROP ROLE regress_chat_rbac_app, regress_chat_rbac_owner, regress_chat_rbac_bypass;
