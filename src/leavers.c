@@ -111,6 +111,7 @@ count_past(Oid relid, const char *query)
 	SPIPlanPtr	plan;
 	Oid			save_user;
 	int			save_context;
+	int			level = NewGUCNestLevel();
 	int64		result;
 
 	rbac_catalog_become_reader(relid, &save_user, &save_context);
@@ -126,6 +127,8 @@ count_past(Oid relid, const char *query)
 	SPI_finish();
 	UnregisterSnapshot(snapshot);
 	SetUserIdAndSecContext(save_user, save_context);
+	/* nor does what the owner has put there change settings of the session's */
+	AtEOXact_GUC(false, level);
 	return result;
 }
 
@@ -180,7 +183,8 @@ change_rows(Oid relid, const char *statement, const char *path)
 	SPI_finish();
 	if (as_owner)
 		SetUserIdAndSecContext(save_user, save_context);
-	AtEOXact_GUC(false, level);
+	/* what a trigger sets stays, unless it had another's rights */
+	AtEOXact_GUC(!as_owner, level);
 	return result;
 }
 
@@ -608,7 +612,7 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 	event.row_key = CStringGetTextDatum(psprintf(INT64_FORMAT, member));
 	event.actions = text_array(&action, 1);
 	report_steps(fcinfo, &steps, &event, &new);
-	AtEOXact_GUC(false, level);
+	AtEOXact_GUC(true, level);
 	return (Datum) 0;
 }
 
@@ -712,6 +716,6 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 	event.unit_kinds = text_array(kinds, 2);
 	event.unit_keys = rbac_compile_array(keys, 2);
 	report_steps(fcinfo, &steps, &event, &new);
-	AtEOXact_GUC(false, level);
+	AtEOXact_GUC(true, level);
 	return (Datum) 0;
 }

@@ -472,6 +472,41 @@ ROLLBACK;
 DROP TRIGGER write_diary ON regress_leave_inbox.conversation;
 
 --
+-- What the owner of a table has put there gets no superuser's rights at the end of the transaction either
+--
+CREATE TABLE regress_leave.plan (org_id bigint, id bigint, who bigint, PRIMARY KEY (org_id, id));
+CREATE TABLE regress_leave.later (entry text);
+CREATE FUNCTION regress_leave.run_later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'run as %', current_user; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER run_later AFTER INSERT ON regress_leave.later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_leave.run_later();
+CREATE CONSTRAINT TRIGGER run_later AFTER UPDATE ON regress_leave.plan DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_leave.run_later();
+CREATE FUNCTION regress_leave.do_write() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN INSERT INTO regress_leave.later VALUES ('x'); RETURN 1; END $$;
+CREATE FUNCTION regress_leave.do_plan(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$;
+CREATE INDEX ON regress_leave.plan ((regress_leave.do_plan(1) + id));                 -- is run when a query is planned
+CREATE OR REPLACE FUNCTION regress_leave.do_plan(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN regress_leave.do_write(); END $$;
+SET client_min_messages = warning;
+SELECT chat_rbac.protect('regress_leave.plan', '{"resource": "task", "org": "org_id", "relations": {"own": {"who": "$member"}}, "work": {"who": {}}}') \g /dev/null
+RESET client_min_messages;
+ALTER TABLE regress_leave.plan OWNER TO regress_chat_rbac_owner;
+ALTER TABLE regress_leave.later OWNER TO regress_chat_rbac_owner;
+BEGIN;
+UPDATE chat_rbac.member SET active = false WHERE org_id = 1 AND member_id = 8;
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+CREATE OR REPLACE FUNCTION regress_leave.do_plan(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$;
+INSERT INTO regress_leave.plan VALUES (1, 1, 8);
+BEGIN;
+SET LOCAL chat_rbac.identity = '1/2';
+SAVEPOINT a;
+SELECT * FROM chat_rbac.hand_over(8, 2);            -- fail
+ROLLBACK TO a;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT * FROM chat_rbac.hand_over(8, 2);
+ROLLBACK;
+SET client_min_messages = warning;
+SELECT chat_rbac.unprotect('regress_leave.plan') \g /dev/null
+RESET client_min_messages;
+
+--
 -- Partitions by unit, another owner, ids of other types, names that need quotes
 --
 SET client_min_messages = warning;
