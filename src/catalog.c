@@ -84,7 +84,8 @@ rbac_catalog_become(Oid owner, Oid *save_user, int *save_context)
 /*
  * Act as the owner of a table in order to query it.  What hangs on its partitions
  * and children, index expressions and checks, is run by that, so it must not be
- * what another owner has put there.
+ * what another owner has put there.  Nor may it leave something to be run at the
+ * end of the transaction, as who that is.
  */
 void
 rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context)
@@ -110,6 +111,13 @@ rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context)
 		list_free(parts);
 	}
 	rbac_catalog_become(owner, save_user, save_context);
+	if (!superuser_arg(owner))
+	{
+		int			context;
+
+		GetUserIdAndSecContext(&owner, &context);
+		SetUserIdAndSecContext(owner, context | SECURITY_RESTRICTED_OPERATION);
+	}
 }
 
 /* One of our own relations, by its name; an error if it is gone. */

@@ -16,6 +16,7 @@
  */
 #include "chat_rbac.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/acl.h"
@@ -40,6 +41,11 @@ PG_FUNCTION_INFO_V1(chat_rbac_merge_units);
 static RbacQuery work_steps = {
 	STEP_COLUMNS " FROM chat_rbac.work_steps($1, $2, $3, $4, " UNTOLD("$5", "member.manage") ") AS s",
 	5, {INT8OID, INT8OID, INT8OID, INT8OID, BOOLOID}, NULL
+};
+
+static RbacQuery sealed_work = {
+	"SELECT w.kind, w.key FROM chat_rbac.sealed_work($1, $2, $3, " UNTOLD("$4", "member.manage") ") AS w",
+	4, {INT8OID, INT8OID, INT8OID, BOOLOID}, NULL
 };
 
 static RbacQuery leave_steps = {
@@ -83,6 +89,7 @@ typedef struct Steps
 {
 	int			n;
 	Step	   *items;
+	const char *path;			/* the caller's search_path */
 } Steps;
 
 /* A row of the model: what the caller may call it. */
@@ -104,6 +111,7 @@ count_past(Oid relid, const char *query)
 	SPIPlanPtr	plan;
 	Oid			save_user;
 	int			save_context;
+	int			level = NewGUCNestLevel();
 	int64		result;
 
 	rbac_catalog_become_reader(relid, &save_user, &save_context);
@@ -119,6 +127,8 @@ count_past(Oid relid, const char *query)
 	SPI_finish();
 	UnregisterSnapshot(snapshot);
 	SetUserIdAndSecContext(save_user, save_context);
+	/* nor does what the owner has put there change settings of the session's */
+	AtEOXact_GUC(false, level);
 	return result;
 }
 
@@ -136,20 +146,33 @@ is_above(void)
 	return has_bypassrls_privilege(GetUserId()) || rbac_is_owner(rbac_catalog_relation("member"), GetUserId());
 }
 
+/* Until the end of the GUC nest level. */
+static void
+set_search_path(const char *path)
+{
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
- * Run a statement as the caller; how many rows it was for.  For who is past
- * policies it is run as the owner of the table, past them too: its triggers are
- * not to have the rights of a superuser who has not even named it.
+ * Run a statement as the caller; how many rows it was for.  For a superuser, and
+ * whoever else has all rights of the owner of the table, it is run as the owner,
+ * past policies too: its triggers are not to have the rights of a superuser who
+ * has not even named it.  Others who are past policies have no more rights than
+ * they have: what a trigger names may be theirs.  Triggers of the application
+ * find what they name as by any other statement of the caller's.
  */
 static int64
-change_rows(Oid relid, const char *statement)
+change_rows(Oid relid, const char *statement, const char *path)
 {
-	bool		as_owner = is_above();
+	bool		as_owner = is_above() && has_privs_of_role(GetUserId(), rbac_catalog_owner(relid));
+	int			level = NewGUCNestLevel();
 	Oid			save_user = InvalidOid;
 	int			save_context = 0;
 	int			rc;
 	int64		result;
 
+	if (get_rel_namespace(relid) != get_rel_namespace(rbac_catalog_relation("member")))
+		set_search_path(path);
 	if (as_owner)
 		rbac_catalog_become_reader(relid, &save_user, &save_context);
 	SPI_connect();
@@ -160,6 +183,8 @@ change_rows(Oid relid, const char *statement)
 	SPI_finish();
 	if (as_owner)
 		SetUserIdAndSecContext(save_user, save_context);
+	/* what a trigger sets stays, unless it had another's rights */
+	AtEOXact_GUC(!as_owner, level);
 	return result;
 }
 
@@ -281,7 +306,7 @@ take_steps(Steps *steps)
 			Step	   *step = &steps->items[i];
 
 			if (turn == 0 || step->left > 0)
-				step->done += change_rows(step->relid, step->change);
+				step->done += change_rows(step->relid, step->change, steps->path);
 		}
 		again = false;
 		for (int i = 0; i < steps->n; i++)
@@ -333,12 +358,17 @@ raise_null(const char *message)
 			 errmsg("%s", message)));
 }
 
-/* The reason is that of each row's event too.  Returns what to put back. */
+/*
+ * Pin the search_path; the reason is that of each row's event too.  Returns what
+ * to put back.
+ */
 static int
-begin_reason(FunctionCallInfo fcinfo, int arg)
+begin_settings(FunctionCallInfo fcinfo, int arg, Steps *steps)
 {
 	int			level = NewGUCNestLevel();
 
+	steps->path = pstrdup(namespace_search_path);
+	set_search_path("pg_catalog, pg_temp");
 	if (!PG_ARGISNULL(arg))
 	{
 		char	   *reason = text_to_cstring(PG_GETARG_TEXT_PP(arg));
@@ -440,6 +470,41 @@ require_manager(FunctionCallInfo fcinfo, int64 org, int64 member)
 	return NULL;
 }
 
+/* Where the event of a hand-over is: at the unit if there is one, and at all sealed ones where work goes. */
+static void
+place_event(RbacEvent *event, const Subject *unit, Datum *args, const char *nulls)
+{
+	MemoryContext own = CurrentMemoryContext;
+	RbacCatalogScope catalog;
+	uint64		rows;
+	const char **kinds;
+	int64	   *keys;
+	int			n = 0;
+
+	rbac_catalog_open(&catalog);
+	rows = rbac_catalog_query(&catalog, &sealed_work, args, nulls);
+	kinds = MemoryContextAlloc(own, sizeof(char *) * (rows + 1));
+	keys = MemoryContextAlloc(own, sizeof(int64) * (rows + 1));
+	if (unit != NULL)
+	{
+		kinds[n] = unit->kind;
+		keys[n++] = unit->key;
+	}
+	for (uint64 i = 0; i < rows; i++)
+	{
+		const char *kind = copy_text(i, 1, own);
+		int64		key = rbac_catalog_int64(i, 2, NULL);
+
+		if (unit != NULL && key == unit->key && strcmp(kind, unit->kind) == 0)
+			continue;
+		kinds[n] = kind;
+		keys[n++] = key;
+	}
+	rbac_catalog_close(&catalog);
+	event->unit_kinds = text_array(kinds, n);
+	event->unit_keys = rbac_compile_array(keys, n);
+}
+
 static Subject *
 require_receiver(int64 org, int64 receiver)
 {
@@ -483,7 +548,7 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 		raise_null("hand_over() needs a member, and to know whether to revoke");
 	PreventCommandIfReadOnly("hand_over()");
 	InitMaterializedSRF(fcinfo, 0);
-	level = begin_reason(fcinfo, 4);
+	level = begin_settings(fcinfo, 4, &steps);
 	member = PG_GETARG_INT64(0);
 	if (member == grants->member)
 		rbac_refusal_raise("action", grants, NULL, "nobody hands over for themselves", NULL,
@@ -515,12 +580,13 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 				 errmsg("member \"%s\" would not see %s", receiver->name, left),
 				 errdetail("They hold no role there that shows what is theirs."),
 				 errhint("Grant them one first, hand over one unit after the other, or leave out \"to\".")));
+	args[2] = args[3];
+	nulls[2] = nulls[3];
 	if (revoke)
-	{
-		args[2] = args[3];
-		nulls[2] = nulls[3];
 		read_steps(&steps, &leave_steps, args, nulls);
-	}
+	args[3] = args[4];
+	nulls[3] = nulls[4];
+	place_event(&event, unit, args, nulls);
 	left = take_steps(&steps);
 	if (left != NULL)
 		rbac_refusal_raise("action", rbac_authz_check(fcinfo->flinfo)->grants, NULL,
@@ -545,10 +611,8 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 	event.table_name = CStringGetTextDatum("chat_rbac.member");
 	event.row_key = CStringGetTextDatum(psprintf(INT64_FORMAT, member));
 	event.actions = text_array(&action, 1);
-	event.unit_kinds = text_array(unit != NULL ? (const char **) &unit->kind : NULL, unit != NULL);
-	event.unit_keys = rbac_compile_array(unit != NULL ? &unit->key : NULL, unit != NULL);
 	report_steps(fcinfo, &steps, &event, &new);
-	AtEOXact_GUC(false, level);
+	AtEOXact_GUC(true, level);
 	return (Datum) 0;
 }
 
@@ -604,7 +668,7 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 		raise_null("merge_units() needs two units");
 	PreventCommandIfReadOnly("merge_units()");
 	InitMaterializedSRF(fcinfo, 0);
-	level = begin_reason(fcinfo, 2);
+	level = begin_settings(fcinfo, 2, &steps);
 	source = PG_GETARG_INT64(0);
 	target = PG_GETARG_INT64(1);
 	if (source == target)
@@ -632,7 +696,7 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 	last = &steps.items[steps.n++];
 	last->what = "unit";
 	last->done = change_rows(rbac_catalog_relation("unit"),
-							 psprintf("DELETE FROM chat_rbac.unit WHERE org_id = " INT64_FORMAT " AND unit_id = " INT64_FORMAT, org, source));
+							 psprintf("DELETE FROM chat_rbac.unit WHERE org_id = " INT64_FORMAT " AND unit_id = " INT64_FORMAT, org, source), steps.path);
 	if (last->done != 1)
 		raise_missing("unit", source);
 
@@ -652,6 +716,6 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 	event.unit_kinds = text_array(kinds, 2);
 	event.unit_keys = rbac_compile_array(keys, 2);
 	report_steps(fcinfo, &steps, &event, &new);
-	AtEOXact_GUC(false, level);
+	AtEOXact_GUC(true, level);
 	return (Datum) 0;
 }

@@ -3,8 +3,28 @@
 /*
  * All of these ask as whoever calls them, and tell what may be seen of the tables:
  * members need SELECT on them, EXECUTE on find_by_name(), and for a whole answer
- * role.view, member.view and unit.view in the whole org.
+ * role.view, member.view and unit.view in the whole org; a NOTICE says what is missing.
  */
+
+CREATE FUNCTION chat_rbac.review_org(org text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	o constant bigint := chat_rbac.find_by_name('org', org, NULL, NULL);
+	lacking constant text := (
+		SELECT string_agg(v.permission, ', ') FROM unnest('{role.view,member.view,unit.view}'::text[]) AS v (permission)
+		WHERE NOT chat_rbac.in_org_scope(o, ARRAY[v.permission]::text::chat_rbac.permset, 'all'));
+BEGIN
+	/* what looks whole is taken for whole */
+	IF lacking IS NOT NULL AND row_security_active('chat_rbac.role_grant') THEN
+		RAISE NOTICE 'this is what you may see of org "%", which may not be all', org
+			USING HINT = format('All of it is told with %s in the whole org.', lacking);
+	END IF;
+	RETURN o;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.review_org(text) IS 'Internal to review: the id of an org, with a NOTICE to who may not see all of it.';
 
 CREATE FUNCTION chat_rbac.grants_at(org bigint, at timestamptz) RETURNS SETOF chat_rbac.role_grant
 LANGUAGE sql STABLE ROWS 100
@@ -86,7 +106,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('role', assigned_users.role, o, assigned_users.org) AS role_id
-		FROM chat_rbac.find_by_name('org', assigned_users.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(assigned_users.org) AS o)
 	SELECT m.member_id, m.name, m.active, g.unit_id, chat_rbac.place(k.org_id, g.unit_id), g.valid
 	FROM k CROSS JOIN LATERAL chat_rbac.grants_at(k.org_id, assigned_users.at) AS g
 	JOIN chat_rbac.member m ON m.org_id = k.org_id AND m.member_id = g.member_id
@@ -102,7 +122,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('role', authorized_users.role, o, authorized_users.org) AS role_id
-		FROM chat_rbac.find_by_name('org', authorized_users.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(authorized_users.org) AS o)
 	SELECT m.member_id, m.name, m.active, g.unit_id, chat_rbac.place(k.org_id, g.unit_id), r.name, g.valid
 	FROM k CROSS JOIN LATERAL chat_rbac.grants_at(k.org_id, authorized_users.at) AS g
 	JOIN chat_rbac.member m ON m.org_id = k.org_id AND m.member_id = g.member_id
@@ -119,7 +139,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('member', assigned_roles.member, o, assigned_roles.org) AS member_id
-		FROM chat_rbac.find_by_name('org', assigned_roles.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(assigned_roles.org) AS o)
 	SELECT r.role_id, r.name, g.unit_id, chat_rbac.place(k.org_id, g.unit_id), g.valid
 	FROM k CROSS JOIN LATERAL chat_rbac.grants_at(k.org_id, assigned_roles.at) AS g
 	JOIN chat_rbac.role r ON r.org_id = k.org_id AND r.role_id = g.role_id
@@ -135,7 +155,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('member', authorized_roles.member, o, authorized_roles.org) AS member_id
-		FROM chat_rbac.find_by_name('org', authorized_roles.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(authorized_roles.org) AS o)
 	SELECT r.role_id, r.name, g.unit_id, chat_rbac.place(k.org_id, g.unit_id), s.name, g.valid
 	FROM k CROSS JOIN LATERAL chat_rbac.grants_at(k.org_id, authorized_roles.at) AS g
 	JOIN chat_rbac.role s ON s.org_id = k.org_id AND s.role_id = g.role_id
@@ -153,7 +173,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('role', ascendants.role, o, ascendants.org) AS role_id
-		FROM chat_rbac.find_by_name('org', ascendants.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(ascendants.org) AS o)
 	SELECT r.role_id, r.name, EXISTS (
 		SELECT FROM chat_rbac.role_inherit i WHERE i.org_id = k.org_id AND i.senior_id = r.role_id AND i.junior_id = k.role_id)
 	FROM k CROSS JOIN LATERAL chat_rbac.roles_above(k.org_id, k.role_id) AS a (role_id)
@@ -170,7 +190,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('role', descendants.role, o, descendants.org) AS role_id
-		FROM chat_rbac.find_by_name('org', descendants.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(descendants.org) AS o)
 	SELECT r.role_id, r.name, EXISTS (
 		SELECT FROM chat_rbac.role_inherit i WHERE i.org_id = k.org_id AND i.senior_id = k.role_id AND i.junior_id = r.role_id)
 	FROM k CROSS JOIN LATERAL chat_rbac.roles_below(k.org_id, k.role_id) AS b (role_id)
@@ -189,7 +209,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('role', role_permissions.role, o, role_permissions.org) AS role_id
-		FROM chat_rbac.find_by_name('org', role_permissions.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(role_permissions.org) AS o)
 	SELECT p, string_agg(r.name, ', ' ORDER BY r.name)
 	FROM k CROSS JOIN LATERAL chat_rbac.roles_below(k.org_id, k.role_id) AS b (role_id)
 	JOIN chat_rbac.role r ON r.org_id = k.org_id AND r.role_id = b.role_id
@@ -206,7 +226,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('member', user_permissions.member, o, user_permissions.org) AS member_id
-		FROM chat_rbac.find_by_name('org', user_permissions.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(user_permissions.org) AS o)
 	SELECT p, g.unit_id, chat_rbac.place(k.org_id, g.unit_id),
 		string_agg(DISTINCT CASE WHEN r.role_id = s.role_id THEN r.name ELSE s.name || ' > ' || r.name END, ', ')
 	FROM k JOIN chat_rbac.member m ON m.org_id = k.org_id AND m.member_id = k.member_id AND m.active
@@ -250,7 +270,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('role', role_operations_on_object.role, o, role_operations_on_object.org) AS role_id
-		FROM chat_rbac.find_by_name('org', role_operations_on_object.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(role_operations_on_object.org) AS o)
 	SELECT DISTINCT chat_rbac.action(n.name), chat_rbac.relation(p)
 	FROM k CROSS JOIN chat_rbac.require_known((object || '.*')::chat_rbac.permission) AS asked
 	CROSS JOIN LATERAL chat_rbac.roles_below(k.org_id, k.role_id) AS b (role_id)
@@ -268,7 +288,7 @@ BEGIN ATOMIC
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('member', user_operations_on_object.member, o, user_operations_on_object.org) AS member_id
-		FROM chat_rbac.find_by_name('org', user_operations_on_object.org, NULL, NULL) AS o)
+		FROM chat_rbac.review_org(user_operations_on_object.org) AS o)
 	SELECT DISTINCT chat_rbac.action(n.name), chat_rbac.relation(p), g.unit_id, chat_rbac.place(k.org_id, g.unit_id)
 	FROM k CROSS JOIN chat_rbac.require_known((object || '.*')::chat_rbac.permission) AS asked
 	JOIN chat_rbac.member m ON m.org_id = k.org_id AND m.member_id = k.member_id AND m.active
@@ -289,7 +309,7 @@ BEGIN ATOMIC
 	WITH RECURSIVE k AS MATERIALIZED (
 		SELECT o AS org_id, chat_rbac.require_known(members_with_permission.permission) AS asked,
 			CASE WHEN members_with_permission.unit IS NOT NULL THEN chat_rbac.find_by_name('unit', members_with_permission.unit, o, members_with_permission.org) END AS asked_unit
-		FROM chat_rbac.find_by_name('org', members_with_permission.org, NULL, NULL) AS o),
+		FROM chat_rbac.review_org(members_with_permission.org) AS o),
 	carry AS MATERIALIZED (
 		SELECT r.role_id, r.name, p FROM k JOIN chat_rbac.role r ON r.org_id = k.org_id CROSS JOIN LATERAL chat_rbac.unnest(r.permissions) AS p
 		WHERE chat_rbac.overlaps_asked(p, k.asked)),
@@ -316,7 +336,7 @@ LANGUAGE sql STABLE ROWS 100
 BEGIN ATOMIC
 	WITH RECURSIVE k AS MATERIALIZED (
 		SELECT o AS org_id, chat_rbac.find_by_name('unit', members_at_unit.unit, o, members_at_unit.org) AS asked_unit
-		FROM chat_rbac.find_by_name('org', members_at_unit.org, NULL, NULL) AS o),
+		FROM chat_rbac.review_org(members_at_unit.org) AS o),
 	up (unit_id) AS (
 		SELECT k.asked_unit FROM k
 		UNION
@@ -345,7 +365,7 @@ RETURNS TABLE (set_name text, cardinality integer, roles text[])
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
 	SELECT s.separation, s.cardinality, s.roles
-	FROM chat_rbac.find_by_name('org', ssd_role_sets.org, NULL, NULL) AS o
+	FROM chat_rbac.review_org(ssd_role_sets.org) AS o
 	JOIN chat_rbac.org g ON g.org_id = o
 	JOIN chat_rbac.separations s ON s.org = g.name AND s.kind = 'static'
 	ORDER BY s.separation;
@@ -357,7 +377,7 @@ RETURNS TABLE (role text)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
 	SELECT r.name
-	FROM chat_rbac.find_by_name('org', ssd_role_set_roles.org, NULL, NULL) AS o
+	FROM chat_rbac.review_org(ssd_role_set_roles.org) AS o
 	CROSS JOIN chat_rbac.find_by_name('static separation', set_name, o, ssd_role_set_roles.org) AS id
 	JOIN chat_rbac.separation s ON s.org_id = o AND s.separation_id = id
 	JOIN chat_rbac.separation_role sr ON sr.org_id = o AND sr.separation_id = id
@@ -371,7 +391,7 @@ RETURNS integer
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT s.cardinality
-	FROM chat_rbac.find_by_name('org', ssd_role_set_cardinality.org, NULL, NULL) AS o
+	FROM chat_rbac.review_org(ssd_role_set_cardinality.org) AS o
 	CROSS JOIN chat_rbac.find_by_name('static separation', set_name, o, ssd_role_set_cardinality.org) AS id
 	JOIN chat_rbac.separation s ON s.org_id = o AND s.separation_id = id;
 END;
@@ -382,7 +402,7 @@ RETURNS TABLE (set_name text, cardinality integer, roles text[])
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
 	SELECT s.separation, s.cardinality, s.roles
-	FROM chat_rbac.find_by_name('org', dsd_role_sets.org, NULL, NULL) AS o
+	FROM chat_rbac.review_org(dsd_role_sets.org) AS o
 	JOIN chat_rbac.org g ON g.org_id = o
 	JOIN chat_rbac.separations s ON s.org = g.name AND s.kind = 'dynamic'
 	ORDER BY s.separation;
@@ -394,7 +414,7 @@ RETURNS TABLE (role text)
 LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
 	SELECT r.name
-	FROM chat_rbac.find_by_name('org', dsd_role_set_roles.org, NULL, NULL) AS o
+	FROM chat_rbac.review_org(dsd_role_set_roles.org) AS o
 	CROSS JOIN chat_rbac.find_by_name('dynamic separation', set_name, o, dsd_role_set_roles.org) AS id
 	JOIN chat_rbac.separation s ON s.org_id = o AND s.separation_id = id
 	JOIN chat_rbac.separation_role sr ON sr.org_id = o AND sr.separation_id = id
@@ -408,7 +428,7 @@ RETURNS integer
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT s.cardinality
-	FROM chat_rbac.find_by_name('org', dsd_role_set_cardinality.org, NULL, NULL) AS o
+	FROM chat_rbac.review_org(dsd_role_set_cardinality.org) AS o
 	CROSS JOIN chat_rbac.find_by_name('dynamic separation', set_name, o, dsd_role_set_cardinality.org) AS id
 	JOIN chat_rbac.separation s ON s.org_id = o AND s.separation_id = id;
 END;

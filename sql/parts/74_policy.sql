@@ -534,7 +534,9 @@ BEGIN
 				g ->> 'valid' AS valid, g ->> 'shift' AS shift, g ->> 'reason' AS reason FROM jsonb_array_elements(grants) AS g) AS w
 		), there AS (
 			SELECT DISTINCT ON (g.member_id, g.role_id, g.unit_id, g.valid, g.shift::text)
-				g.grant_id, g.member_id, r.name AS role, array_position(ids, g.unit_id)::text AS unit, g.unit_id, g.valid::text AS valid, g.shift::text AS shift, g.reason
+				g.grant_id, g.member_id, r.name AS role,
+				/* one of NULL would be found: a unit that is to be made */
+				CASE WHEN g.unit_id IS NOT NULL THEN array_position(ids, g.unit_id)::text END AS unit, g.unit_id, g.valid::text AS valid, g.shift::text AS shift, g.reason
 			FROM chat_rbac.role_grant g JOIN chat_rbac.role r ON r.org_id = o AND r.role_id = g.role_id
 			WHERE g.org_id = o
 			ORDER BY g.member_id, g.role_id, g.unit_id, g.valid, g.shift::text, g.grant_id

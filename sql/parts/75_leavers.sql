@@ -4,7 +4,9 @@
  * hand_over() and merge_units() change rows as whoever calls them, through policies and
  * guard, and then count past these what is left: all of it, or nothing.  They are in C
  * (src/leavers.c), so that nobody else writes their events; here is what they run, which
- * our owner makes of the specifications.
+ * our owner makes of the specifications.  What changes the application's tables is run
+ * under the caller's search_path, which its triggers may need, so operators are
+ * qualified there.
  */
 
 CREATE FUNCTION chat_rbac.units_below(org bigint, units bigint[], into_sealed boolean) RETURNS SETOF bigint
@@ -34,7 +36,7 @@ CREATE FUNCTION chat_rbac.units_condition(org bigint, spec jsonb, units bigint[]
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT '(' || string_agg(format('%I IS NOT NULL AND %1$I = ANY (%L::bigint[])', c.value, k.keys), ' OR ') || ')'
+	SELECT '(' || string_agg(format('%I IS NOT NULL AND %1$I OPERATOR(pg_catalog.=) ANY (%L::bigint[])', c.value, k.keys), ' OR ') || ')'
 	FROM jsonb_each_text(spec -> 'units') AS c
 	CROSS JOIN LATERAL (SELECT array_agg(u.key) AS keys FROM chat_rbac.unit u
 						WHERE u.org_id = org AND u.kind = c.key AND u.unit_id = ANY (units)) AS k
@@ -47,9 +49,9 @@ CREATE FUNCTION chat_rbac.work_condition(spec jsonb, person text, member bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	SELECT format('%I = %s', person, member) || coalesce(string_agg(' AND (' || t.choices || ')', '' ORDER BY t.col), '')
+	SELECT format('%I OPERATOR(pg_catalog.=) %s', person, member) || coalesce(string_agg(' AND (' || t.choices || ')', '' ORDER BY t.col), '')
 	FROM (
-		SELECT e.key AS col, string_agg(CASE WHEN c = 'null' THEN format('%I IS NULL', e.key) ELSE format('%I = %L', e.key, c #>> '{}') END, ' OR ') AS choices
+		SELECT e.key AS col, string_agg(CASE WHEN c = 'null' THEN format('%I IS NULL', e.key) ELSE format('%I OPERATOR(pg_catalog.=) %L', e.key, c #>> '{}') END, ' OR ') AS choices
 		FROM jsonb_each(spec -> 'work' -> person) AS e
 		CROSS JOIN LATERAL jsonb_array_elements(CASE jsonb_typeof(e.value) WHEN 'array' THEN e.value ELSE jsonb_build_array(e.value) END) AS c
 		GROUP BY e.key) AS t;
@@ -110,7 +112,7 @@ BEGIN
 		place := CASE WHEN unit IS NOT NULL THEN chat_rbac.units_condition(org, p.spec, there) END;
 		CONTINUE WHEN unit IS NOT NULL AND place IS NULL;
 		people := ARRAY(SELECT w.k FROM jsonb_object_keys(p.spec -> 'work') AS w (k) ORDER BY 1);
-		target := format('%I = %s AND (%s)%s%s', p.spec ->> 'org', org,
+		target := format('%I OPERATOR(pg_catalog.=) %s AND (%s)%s%s', p.spec ->> 'org', org,
 			(SELECT string_agg(chat_rbac.work_condition(p.spec, w, member), ' OR ') FROM unnest(people) AS w), ' AND ' || place,
 			' AND NOT ' || chat_rbac.units_condition(org, p.spec, untold));
 		relation := p.relation;
@@ -163,7 +165,7 @@ BEGIN
 		relation := p.relation;
 		what := p.relation::text;
 		noun := replace(p.name, '_', ' ');
-		change := format('UPDATE %s SET %I = %s WHERE %I = %s AND %I = %s', p.relation, p.col, t.key, p.org_column, org, p.col, f.key);
+		change := format('UPDATE %s SET %I = %s WHERE %I OPERATOR(pg_catalog.=) %s AND %I OPERATOR(pg_catalog.=) %s', p.relation, p.col, t.key, p.org_column, org, p.col, f.key);
 		remains := format('SELECT count(*) FROM %s WHERE %I = %s AND %I = %s', p.relation, p.org_column, org, p.col, f.key);
 		sealed := chat_rbac.units_condition(org, p.spec, untold);
 		hidden := remains || ' AND ' || sealed;
@@ -218,12 +220,26 @@ AS 'MODULE_PATHNAME', 'chat_rbac_count_past';
 REVOKE ALL ON FUNCTION chat_rbac.count_past(regclass, text) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.count_past(regclass, text) IS 'Internal: the count that a query gives, past policies and as the owner of the table that it reads.';
 
+CREATE FUNCTION chat_rbac.sealed_work(org bigint, member bigint, unit bigint, untold bigint[]) RETURNS TABLE (kind text, key bigint)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT u.kind, u.key
+	FROM (SELECT chat_rbac.sealed_units(org) EXCEPT SELECT unnest(untold)) AS s (unit_id)
+	JOIN chat_rbac.unit u ON u.org_id = org AND u.unit_id = s.unit_id
+	WHERE EXISTS (
+		SELECT FROM chat_rbac.work_steps(org, member, NULL, unit, untold) AS w JOIN chat_rbac.protection p ON p.relation = w.relation
+		WHERE chat_rbac.count_past(w.relation, w.remains || ' AND ' || chat_rbac.units_condition(org, p.spec, ARRAY[u.unit_id])) > 0)
+	ORDER BY u.unit_id;
+END;
+REVOKE ALL ON FUNCTION chat_rbac.sealed_work(bigint, bigint, bigint, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION chat_rbac.sealed_work(bigint, bigint, bigint, bigint[]) IS 'Internal: the units at or below a seal where there is open work of a member: how much is told in them only, by the trail too.';
+
 /* ---- the calls ---- */
 
 CREATE FUNCTION chat_rbac.hand_over(member bigint, "to" bigint DEFAULT NULL, unit bigint DEFAULT NULL, revoke boolean DEFAULT true, reason text DEFAULT NULL)
 RETURNS TABLE (what text, n bigint)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 5
-SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'chat_rbac_hand_over';
 REVOKE ALL ON FUNCTION chat_rbac.hand_over(bigint, bigint, bigint, boolean, text) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.hand_over(bigint, bigint, bigint, boolean, text) IS 'Gives all open work of a member of the own org (at or below a unit) to another (NULL: to nobody, the queue), and revokes the member''s grants there, unless revoke is false; as the caller, who must be one to manage that member; all of it or nothing (SQLSTATE 42501), but for what is at sealed units where the caller manages nobody. Says how many of what. 42704: no such member or unit; 55000: the other is not active, or would not see the work. One event binds it in the trail.';
@@ -231,7 +247,6 @@ COMMENT ON FUNCTION chat_rbac.hand_over(bigint, bigint, bigint, boolean, text) I
 CREATE FUNCTION chat_rbac.merge_units("from" bigint, "into" bigint, reason text DEFAULT NULL)
 RETURNS TABLE (what text, n bigint)
 LANGUAGE C VOLATILE PARALLEL UNSAFE COST 10000 ROWS 5
-SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'chat_rbac_merge_units';
 REVOKE ALL ON FUNCTION chat_rbac.merge_units(bigint, bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.merge_units(bigint, bigint, text) IS 'Brings the rows, grants and units below of a unit of the own org (by unit_id) to another of the same kind, and deletes it; as the caller, all of it or nothing (SQLSTATE 42501). Says how many of what. 42704: no such unit; 55000: units of two kinds, one below the other, or sealed and unsealed. One event binds it in the trail.';

@@ -407,6 +407,105 @@ SET LOCAL chat_rbac.identity = '1/2';
 SELECT * FROM chat_rbac.merge_units(10, 11);        -- fail
 ROLLBACK;
 
+-- how much was at a sealed unit is told there only, by the event too
+BEGIN;
+UPDATE regress_leave_inbox.conversation SET assignee_id = 12 WHERE org_id = 1 AND id = 3;
+UPDATE chat_rbac.unit SET sealed = true WHERE org_id = 1 AND unit_id = 20;
+SELECT count(chat_rbac.grant_role('acme', 'Max', r, 'Sales')) FROM unnest('{Admin, Personnel}'::text[]) AS r;
+SELECT chat_rbac.grant_role('acme', 'Max', 'Owner') IS NOT NULL AS granted;
+SET ROLE regress_chat_rbac_app;
+SET LOCAL chat_rbac.identity = '1/8';
+SELECT * FROM chat_rbac.hand_over(12, 8);
+SELECT new, unit_kinds, unit_keys FROM chat_rbac.audit_event WHERE operation = 'hand_over';
+SET LOCAL chat_rbac.identity = '1/1';
+SELECT count(*) AS by_the_owner FROM chat_rbac.audit_event WHERE operation = 'hand_over';
+ROLLBACK;
+
+--
+-- Triggers of the application find what they name as ever
+--
+CREATE TABLE regress_leave.diary (entry text);
+GRANT INSERT, SELECT ON regress_leave.diary TO regress_chat_rbac_app;
+CREATE FUNCTION regress_leave.write_diary() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO diary VALUES (format('conversation %s: %s, team %s', NEW.id, NEW.assignee_id, NEW.team_id)); RETURN NULL; END $$;
+CREATE TRIGGER write_diary AFTER UPDATE ON regress_leave_inbox.conversation FOR EACH ROW EXECUTE FUNCTION regress_leave.write_diary();
+-- and an operator that the caller's path has for it is not taken
+CREATE SCHEMA regress_leave_bait;
+GRANT USAGE ON SCHEMA regress_leave_bait TO regress_chat_rbac_app;
+CREATE FUNCTION regress_leave_bait.never(bigint, integer) RETURNS boolean LANGUAGE sql RETURN false;
+CREATE OPERATOR regress_leave_bait.= (LEFTARG = bigint, RIGHTARG = integer, FUNCTION = regress_leave_bait.never);
+BEGIN;
+SET ROLE regress_chat_rbac_app;
+SET LOCAL chat_rbac.identity = '1/2';
+SET LOCAL search_path = regress_leave_bait, pg_catalog, regress_leave;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10);
+SELECT * FROM chat_rbac.merge_units(10, 11);
+SHOW search_path;
+SELECT * FROM diary;
+ROLLBACK;
+BEGIN;
+SET LOCAL chat_rbac.identity = '1/2';
+SET LOCAL search_path = regress_leave_bait, pg_catalog, regress_leave;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10);        -- a DBA
+SELECT * FROM diary;
+ROLLBACK;
+-- who is past policies, but no more, has the rights that they have
+CREATE ROLE regress_chat_rbac_bypass BYPASSRLS;
+GRANT SET ON PARAMETER chat_rbac.identity TO regress_chat_rbac_bypass;
+GRANT USAGE ON SCHEMA chat_rbac, regress_leave, regress_leave_inbox TO regress_chat_rbac_bypass;
+GRANT SELECT, UPDATE ON chat_rbac.member, chat_rbac.unit TO regress_chat_rbac_bypass;
+GRANT EXECUTE ON FUNCTION chat_rbac.hand_over TO regress_chat_rbac_bypass;
+BEGIN;
+SET LOCAL SESSION AUTHORIZATION regress_chat_rbac_bypass;
+SET LOCAL chat_rbac.identity = '1/2';
+CREATE TEMP TABLE diary (entry text);
+CREATE FUNCTION pg_temp.bait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'run as %', current_user; RETURN NEW; END $$;
+CREATE TRIGGER bait BEFORE INSERT ON diary FOR EACH ROW EXECUTE FUNCTION pg_temp.bait();
+SAVEPOINT a;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10, revoke => false);       -- fail
+ROLLBACK TO a;
+RESET SESSION AUTHORIZATION;
+GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA regress_leave, regress_leave_inbox TO regress_chat_rbac_bypass;
+SET LOCAL SESSION AUTHORIZATION regress_chat_rbac_bypass;
+SELECT * FROM chat_rbac.hand_over(6, 2, 10, revoke => false);
+ROLLBACK;
+DROP TRIGGER write_diary ON regress_leave_inbox.conversation;
+
+--
+-- What the owner of a table has put there gets no superuser's rights at the end of the transaction either
+--
+CREATE TABLE regress_leave.plan (org_id bigint, id bigint, who bigint, PRIMARY KEY (org_id, id));
+CREATE TABLE regress_leave.later (entry text);
+CREATE FUNCTION regress_leave.run_later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'run as %', current_user; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER run_later AFTER INSERT ON regress_leave.later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_leave.run_later();
+CREATE CONSTRAINT TRIGGER run_later AFTER UPDATE ON regress_leave.plan DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_leave.run_later();
+CREATE FUNCTION regress_leave.do_write() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN INSERT INTO regress_leave.later VALUES ('x'); RETURN 1; END $$;
+CREATE FUNCTION regress_leave.do_plan(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$;
+CREATE INDEX ON regress_leave.plan ((regress_leave.do_plan(1) + id));                 -- is run when a query is planned
+CREATE OR REPLACE FUNCTION regress_leave.do_plan(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN regress_leave.do_write(); END $$;
+SET client_min_messages = warning;
+SELECT chat_rbac.protect('regress_leave.plan', '{"resource": "task", "org": "org_id", "relations": {"own": {"who": "$member"}}, "work": {"who": {}}}') \g /dev/null
+RESET client_min_messages;
+ALTER TABLE regress_leave.plan OWNER TO regress_chat_rbac_owner;
+ALTER TABLE regress_leave.later OWNER TO regress_chat_rbac_owner;
+BEGIN;
+UPDATE chat_rbac.member SET active = false WHERE org_id = 1 AND member_id = 8;
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+CREATE OR REPLACE FUNCTION regress_leave.do_plan(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$;
+INSERT INTO regress_leave.plan VALUES (1, 1, 8);
+BEGIN;
+SET LOCAL chat_rbac.identity = '1/2';
+SAVEPOINT a;
+SELECT * FROM chat_rbac.hand_over(8, 2);            -- fail
+ROLLBACK TO a;
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT * FROM chat_rbac.hand_over(8, 2);
+ROLLBACK;
+SET client_min_messages = warning;
+SELECT chat_rbac.unprotect('regress_leave.plan') \g /dev/null
+RESET client_min_messages;
+
 --
 -- Partitions by unit, another owner, ids of other types, names that need quotes
 --
@@ -462,8 +561,8 @@ RESET ROLE; RESET chat_rbac.identity;
 
 DROP VIEW state;
 SET client_min_messages = warning;
-DROP SCHEMA regress_leave, regress_leave_inbox CASCADE;
+DROP SCHEMA regress_leave, regress_leave_inbox, regress_leave_bait CASCADE;
 DELETE FROM chat_rbac.protection;
 TRUNCATE chat_rbac.org CASCADE;
-DROP OWNED BY regress_chat_rbac_app, regress_chat_rbac_owner;
-DROP ROLE regress_chat_rbac_app, regress_chat_rbac_owner;
+DROP OWNED BY regress_chat_rbac_app, regress_chat_rbac_owner, regress_chat_rbac_bypass;
+DROP ROLE regress_chat_rbac_app, regress_chat_rbac_owner, regress_chat_rbac_bypass;

@@ -48,6 +48,10 @@ SELECT change, kind, name FROM chat_rbac.diff_policy('globex', (SELECT policy FR
 SELECT count(*) > 10 AS much FROM chat_rbac.import_policy('globex', (SELECT policy FROM doc WHERE name = 'people'), true);
 SELECT chat_rbac.export_policy('globex', true) - 'org' = policy - 'org' AS equal FROM doc WHERE name = 'people';
 
+-- a unit that is new makes no grants anew
+SELECT * FROM chat_rbac.diff_policy('new', (SELECT jsonb_insert(policy, '{units,0}', '{"name": "MEA", "kind": "department", "key": 77}') FROM doc WHERE name = 'people'));
+SELECT * FROM chat_rbac.diff_policy('new', (SELECT jsonb_insert(policy, '{units,0}', '{"name": "MEA", "kind": "department", "key": 77}') FROM doc WHERE name = 'people'), true);
+
 -- nothing is written where nothing is to be done
 CREATE TEMP VIEW written AS SELECT (SELECT count(*) FROM chat_rbac.audit_event) AS events,
   ARRAY(SELECT xmin::text::bigint FROM chat_rbac.role UNION ALL SELECT xmin::text::bigint FROM chat_rbac.unit UNION ALL SELECT xmin::text::bigint FROM chat_rbac.role_grant
