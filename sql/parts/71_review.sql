@@ -12,12 +12,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	o constant bigint := chat_rbac.find_by_name('org', org, NULL, NULL);
-	lacking constant text := (
-		SELECT string_agg(v.permission, ', ') FROM unnest('{role.view,member.view,unit.view}'::text[]) AS v (permission)
-		WHERE NOT chat_rbac.in_org_scope(o, ARRAY[v.permission]::text::chat_rbac.permset, 'all'));
+	lacking text;
 BEGIN
 	/* what looks whole is taken for whole */
-	IF lacking IS NOT NULL AND row_security_active('chat_rbac.role_grant') THEN
+	IF row_security_active('chat_rbac.role_grant') THEN
+		lacking := (SELECT string_agg(v.permission, ', ') FROM unnest('{role.view,member.view,unit.view}'::text[]) AS v (permission)
+			WHERE NOT chat_rbac.in_org_scope(o, ARRAY[v.permission]::text::chat_rbac.permset, 'all'));
+	END IF;
+	IF lacking IS NOT NULL THEN
 		RAISE NOTICE 'this is what you may see of org "%", which may not be all', org
 			USING HINT = format('All of it is told with %s in the whole org.', lacking);
 	END IF;
