@@ -66,6 +66,20 @@ masked(const char *buf, size_t len)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(buf, len));
 }
 
+/* Append bytes; snprintf() would take longer than all the rest. */
+static char *
+put(char *to, const char *from, size_t len)
+{
+	memcpy(to, from, len);
+	return to + len;
+}
+
+static char *
+put_stars(char *to)
+{
+	return put(to, STARS, strlen(STARS));
+}
+
 static Datum
 all_masked(void)
 {
@@ -93,6 +107,7 @@ chat_rbac_mask_phone(PG_FUNCTION_ARGS)
 	char		digits[PHONE_DIGITS];
 	int			n = 0;
 	char		buf[MASKED_MAX];
+	char	   *to = buf;
 
 	if (value == NULL)
 		return all_masked();
@@ -105,11 +120,18 @@ chat_rbac_mask_phone(PG_FUNCTION_ARGS)
 		digits[n++] = *s;
 	}
 	if (n >= PHONE_LONG)
-		return masked(buf, snprintf(buf, sizeof(buf), "%s%.3s" STARS "%.4s",
-									*VARDATA_ANY(value) == '+' ? "+" : "", digits, digits + n - 4));
-	if (n >= PHONE_SHORT)
-		return masked(buf, snprintf(buf, sizeof(buf), STARS "%.2s", digits + n - 2));
-	return all_masked();
+	{
+		if (*VARDATA_ANY(value) == '+')
+			*to++ = '+';
+		to = put(put_stars(put(to, digits, 3)), digits + n - 4, 4);
+	}
+	else
+	{
+		to = put_stars(to);
+		if (n >= PHONE_SHORT)
+			to = put(to, digits + n - 2, 2);
+	}
+	return masked(buf, to - buf);
 }
 
 /* The length of a top-level domain at the end of a domain, 0 if there is none. */
@@ -133,6 +155,7 @@ chat_rbac_mask_email(PG_FUNCTION_ARGS)
 {
 	text	   *value = short_value(fcinfo);
 	char		buf[MASKED_MAX];
+	char	   *to;
 	const char *s;
 	int			len;
 	int			at;
@@ -147,8 +170,12 @@ chat_rbac_mask_email(PG_FUNCTION_ARGS)
 	if (at <= 0)
 		return all_masked();
 	tld = top_level(s + at + 1, len - at - 1);
-	return masked(buf, snprintf(buf, sizeof(buf), "%.*s" STARS "@" STARS "%s%.*s",
-								first_character(s, at), s, tld > 0 ? "." : "", tld, s + len - tld));
+	to = put_stars(put(buf, s, first_character(s, at)));
+	*to++ = '@';
+	to = put_stars(to);
+	if (tld > 0)
+		to = put(to, s + len - tld - 1, tld + 1);	/* with its dot */
+	return masked(buf, to - buf);
 }
 
 /*
@@ -160,7 +187,7 @@ chat_rbac_mask_name(PG_FUNCTION_ARGS)
 {
 	text	   *value = short_value(fcinfo);
 	char		buf[MASKED_MAX];
-	int			used = 0;
+	char	   *to = buf;
 	const char *s;
 	const char *end;
 
@@ -174,12 +201,13 @@ chat_rbac_mask_name(PG_FUNCTION_ARGS)
 			s++;
 		if (s == end)
 			break;
-		used += snprintf(buf + used, sizeof(buf) - used, "%s%.*s" STARS,
-						 words > 0 ? " " : "", first_character(s, end - s), s);
+		if (words > 0)
+			*to++ = ' ';
+		to = put_stars(put(to, s, first_character(s, end - s)));
 		while (s < end && (unsigned char) *s > ' ')
 			s++;
 	}
-	return used > 0 ? masked(buf, used) : all_masked();
+	return to > buf ? masked(buf, to - buf) : all_masked();
 }
 
 /*
