@@ -16,9 +16,14 @@ CREATE ROLE regress_chat_rbac_app;
 CREATE ROLE regress_chat_rbac_bi_1;
 CREATE ROLE regress_chat_rbac_bi_2;
 CREATE ROLE regress_chat_rbac_bi_3;
-GRANT USAGE ON SCHEMA inbox TO regress_chat_rbac_app, regress_chat_rbac_bi_1, regress_chat_rbac_bi_2, regress_chat_rbac_bi_3;
-GRANT SELECT ON ALL TABLES IN SCHEMA inbox TO regress_chat_rbac_app, regress_chat_rbac_bi_1, regress_chat_rbac_bi_2, regress_chat_rbac_bi_3;
-GRANT SELECT ON chat_rbac.unit, chat_rbac.member, chat_rbac.audit_event TO regress_chat_rbac_app, regress_chat_rbac_bi_1, regress_chat_rbac_bi_2, regress_chat_rbac_bi_3;
+CREATE ROLE regress_chat_rbac_bi_4;
+CREATE ROLE regress_chat_rbac_bi_5;
+GRANT USAGE ON SCHEMA inbox TO regress_chat_rbac_app, regress_chat_rbac_bi_1, regress_chat_rbac_bi_2, regress_chat_rbac_bi_3,
+  regress_chat_rbac_bi_4, regress_chat_rbac_bi_5;
+GRANT SELECT ON ALL TABLES IN SCHEMA inbox TO regress_chat_rbac_app, regress_chat_rbac_bi_1, regress_chat_rbac_bi_2, regress_chat_rbac_bi_3,
+  regress_chat_rbac_bi_4, regress_chat_rbac_bi_5;
+GRANT SELECT ON chat_rbac.unit, chat_rbac.member, chat_rbac.audit_event TO regress_chat_rbac_app, regress_chat_rbac_bi_1, regress_chat_rbac_bi_2, regress_chat_rbac_bi_3,
+  regress_chat_rbac_bi_4, regress_chat_rbac_bi_5;
 CREATE SCHEMA model;
 
 -- Arithmetic, the same each time
@@ -38,12 +43,12 @@ CREATE TABLE model.person (member_id bigint, name text, role text, unit_id bigin
 INSERT INTO model.person VALUES
   (1, 'owner', 'Owner', NULL, NULL), (2, 'admin', 'Admin', NULL, 'regress_chat_rbac_bi_1'), (3, 'manager', 'Manager', 1, 'regress_chat_rbac_bi_2'),
   (4, 'supervisor of a department', 'Supervisor', 2, 'regress_chat_rbac_bi_3'), (5, 'supervisor of an inbox', 'Supervisor', 7, NULL), (6, 'supervisor of all', 'Supervisor', NULL, NULL),
-  (7, 'viewer', 'Viewer', NULL, NULL), (8, 'viewer of a team', 'Viewer', 3, NULL), (9, 'auditor', 'Auditor', NULL, NULL), (10, 'auditor of a region', 'Auditor', 1, NULL),
+  (7, 'viewer', 'Viewer', NULL, NULL), (8, 'viewer of a team', 'Viewer', 3, NULL), (9, 'auditor', 'Auditor', NULL, 'regress_chat_rbac_bi_4'), (10, 'auditor of a region', 'Auditor', 1, NULL),
   (11, 'marketing', 'Marketing', NULL, NULL), (12, 'temp', 'Temp', 3, NULL), (13, 'service', 'Service', NULL, NULL), (14, 'finance', 'Finance', NULL, NULL), (15, 'nobody', NULL, NULL, NULL),
   (16, 'sales', 'Sales', 4, NULL), (17, 'agent everywhere', 'Agent', NULL, NULL), (18, 'reader', 'Reader', NULL, NULL), (19, 'reporter', 'Reporter', 2, NULL),
   (20, 'agent here, supervisor there', 'Agent', 3, NULL), (20, NULL, 'Supervisor', 5, NULL), (21, 'sees all, reports of one', 'Reader', NULL, NULL), (21, NULL, 'Reporter', 3, NULL),
   (22, 'audits one, sees another', 'Auditor', 4, NULL), (22, NULL, 'Viewer', 3, NULL);
-INSERT INTO model.person SELECT 22 + n, 'agent ' || n, 'Agent', 3 + n % 4, NULL FROM generate_series(1, 8) n;
+INSERT INTO model.person SELECT 22 + n, 'agent ' || n, 'Agent', 3 + n % 4, CASE n WHEN 1 THEN 'regress_chat_rbac_bi_5'::regrole END FROM generate_series(1, 8) n;
 UPDATE chat_rbac.role SET max_duration = NULL;
 INSERT INTO chat_rbac.role (org_id, name, permissions)
 SELECT o, r, p::chat_rbac.permset FROM generate_series(1, 2) o, (VALUES ('Reader', '{conversation.view, audit.view}'), ('Reporter', '{report.*, *.view@own, unit.view}')) v (r, p);
