@@ -26,7 +26,7 @@ CREATE TABLE %1$I.customer (
 	PRIMARY KEY (org_id, id)
 );
 CREATE INDEX ON %1$I.customer (org_id, owner_id);
-CREATE INDEX ON %1$I.customer (org_id, phone);
+CREATE INDEX ON %1$I.customer (phone, org_id);
 COMMENT ON TABLE %1$I.customer IS 'Who writes in. Seen by its owner, the people around it, and whoever sees one of its conversations.';
 COMMENT ON COLUMN %1$I.customer.owner_id IS 'The sales person whose customer this is; NULL for nobody''s. Changed with customer.assign.';
 COMMENT ON COLUMN %1$I.customer.blocked IS 'Changed with customer.block.';
