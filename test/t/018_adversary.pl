@@ -17,6 +17,9 @@
 # it.  Then three sessions at once, in transactions of several steps and under two
 # isolation levels; what must be true of every state is looked at in between.
 #
+# Some roles are statically separated, and nobody may come to be authorised, now or
+# later, for as many of a set as are too many: that is looked at in every state too.
+#
 # CHAT_RBAC_ADVERSARY_STEPS is how many steps there are, CHAT_RBAC_ADVERSARY_SEED
 # another beginning.
 
@@ -204,6 +207,25 @@ CREATE FUNCTION wardens(org bigint, unit bigint) RETURNS SETOF bigint LANGUAGE s
 	SELECT DISTINCT t.member_id FROM texts t JOIN texts s USING (grant_id) WHERE model.covers(t.permission, 'unit.manage') AND model.covers(s.permission, 'role.assign');
 $$;
 
+-- who, now or later, is authorised for too many of the roles of a static set: now, or when one of the grants begins
+CREATE FUNCTION joint() RETURNS SETOF text LANGUAGE sql STABLE AS $$
+	WITH RECURSIVE carried (org_id, role_id, junior_id) AS (
+		SELECT org_id, role_id, role_id FROM chat_rbac.role
+		UNION
+		SELECT c.org_id, c.role_id, i.junior_id FROM carried c JOIN chat_rbac.role_inherit i ON i.org_id = c.org_id AND i.senior_id = c.junior_id
+	), has AS (
+		SELECT g.org_id, g.member_id, s.separation_id, s.cardinality, r.role_id, g.valid
+		FROM chat_rbac.separation s JOIN chat_rbac.separation_role r USING (org_id, separation_id)
+		JOIN carried c ON c.org_id = r.org_id AND c.junior_id = r.role_id
+		JOIN chat_rbac.role_grant g ON g.org_id = c.org_id AND g.role_id = c.role_id
+		WHERE s.kind = 'static'
+	)
+	SELECT format('%s/%s by separation %s', h.org_id, h.member_id, h.separation_id) FROM has h
+	JOIN has o ON o.org_id = h.org_id AND o.member_id = h.member_id AND o.separation_id = h.separation_id
+		AND o.valid @> greatest(lower(h.valid), statement_timestamp())
+	GROUP BY h.org_id, h.member_id, h.separation_id, h.cardinality, h.valid HAVING count(DISTINCT o.role_id) >= h.cardinality;
+$$;
+
 -- ---- the beginning ----
 
 CREATE FUNCTION dice(sides int) RETURNS int LANGUAGE sql VOLATILE AS 'SELECT floor(random() * sides)::int';
@@ -253,6 +275,16 @@ BEGIN
 			SELECT o, v.m, r.role_id, u FROM (VALUES (CASE WHEN model.chance(0.6) THEN 1 ELSE 1 + model.dice(9) END, 'Owner'), (1 + model.dice(9), model.one_of('{Owner,Admin,Manager}')), (1 + model.dice(12), 'delegate'), (1 + model.dice(12), model.one_of('{lead,role 54,role 55}'))) AS v (m, r)
 			JOIN chat_rbac.role r ON r.org_id = o AND r.name = v.r;
 		END LOOP;
+	END LOOP;
+	-- sets of two or three roles, where nobody has too many of them to begin with
+	FOR n IN 1..12 LOOP
+		BEGIN
+			INSERT INTO chat_rbac.separation (org_id, separation_id, name, kind, cardinality) VALUES (1 + n % 2, n, 'set ' || n, 'static', 2);
+			INSERT INTO chat_rbac.separation_role (org_id, separation_id, role_id)
+			SELECT 1 + n % 2, n, r FROM (SELECT r FROM generate_series(50, 59) AS r ORDER BY random() LIMIT 2 + n % 2) AS r;
+		EXCEPTION WHEN integrity_constraint_violation THEN
+			NULL;
+		END;
 	END LOOP;
 	INSERT INTO model.bound SELECT org, place, permission, max(until) FROM model.held() GROUP BY 1, 2, 3;
 	INSERT INTO model.shut SELECT * FROM model.closed();
@@ -430,6 +462,7 @@ BEGIN
 				UNION ALL SELECT * FROM model.exceeded(org, me, rights, ARRAY(SELECT DISTINCT split_part(coalesce(a.key, b.key), '|', 2) FROM jsonb_each(was) AS a FULL JOIN jsonb_each(becomes) AS b ON b.key = a.key
 					WHERE a.value IS DISTINCT FROM b.value))
 				UNION ALL SELECT 'no owner is left', o::text FROM generate_series(1, 2) AS o WHERE NOT EXISTS (SELECT FROM model.owners(o))
+				UNION ALL SELECT 'too many separated roles', j FROM model.joint() AS j
 				UNION ALL
 				-- what changed, each row: of one's own org, not one's own grants or standing, no key unless all is one's own, and in the trail
 				SELECT CASE
@@ -475,6 +508,7 @@ CREATE PROCEDURE look(who text) LANGUAGE sql AS $$
 	INSERT INTO model.fault (what, who, detail)
 	SELECT 'beyond what was held in the beginning', who, b FROM model.beyond() AS b
 	UNION ALL SELECT 'no owner is left', who, o::text FROM generate_series(1, 2) AS o WHERE NOT EXISTS (SELECT FROM model.owners(o))
+	UNION ALL SELECT 'too many separated roles', who, j FROM model.joint() AS j
 	UNION ALL
 	SELECT 'in the trail as somebody else''s', who, format('%s %s by %s/%s', e.operation, e.table_name, e.actor_org_id, e.actor_id)
 	FROM chat_rbac.audit_event e WHERE e.db_role = 'regress_chat_rbac_app' AND e.at > clock_timestamp() - interval '5 s' AND e.org_id IS DISTINCT FROM e.actor_org_id;
