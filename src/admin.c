@@ -76,13 +76,6 @@ chat_rbac_units_scope(PG_FUNCTION_ARGS)
 
 /* ---- the trigger ---- */
 
-/* Past row-level security, and so past this too: whoever could switch it off. */
-static bool
-is_above(Oid relid)
-{
-	return has_bypassrls_privilege(GetUserId()) || rbac_is_owner(relid, GetUserId());
-}
-
 static void
 unpin(void *grants)
 {
@@ -164,7 +157,7 @@ chat_rbac_administer(PG_FUNCTION_ARGS)
 	old = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? NULL : trigdata->tg_trigtuple;
 	new = TRIGGER_FIRED_BY_INSERT(trigdata->tg_event) ? trigdata->tg_trigtuple :
 		TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : NULL;
-	if (is_above(RelationGetRelid(rel)))
+	if (rbac_catalog_is_above(RelationGetRelid(rel)))
 		return PointerGetDatum(new != NULL ? new : old);
 
 	grants = grants_under_lock(fcinfo->flinfo, RelationGetRelationName(rel));
@@ -184,7 +177,7 @@ chat_rbac_administer_truncate(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired by TRUNCATE", "chat_rbac.administer_truncate")));
-	if (!is_above(RelationGetRelid(trigdata->tg_relation)))
+	if (!rbac_catalog_is_above(RelationGetRelid(trigdata->tg_relation)))
 		rbac_refusal_raise("action", rbac_authz_check(fcinfo->flinfo)->grants, NULL,
 						   psprintf("must be owner of table \"%s\" to truncate it", RelationGetRelationName(trigdata->tg_relation)),
 						   NULL, NULL);

@@ -215,7 +215,6 @@ load_roles(RbacAsked *asked, const RbacCatalogScope *scope, RbacQuery *query, Me
 	Datum		args[2] = {Int64GetDatum(asked->org), Int64GetDatum(asked->member)};
 	uint64		rows = rbac_catalog_query(scope, query, args, NULL);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	int			capacity = 0;
 
 	asked->roles = palloc0(sizeof(RbacAskedRole) * Max(rows, 1));
 	for (uint64 i = 0; i < rows; i++)
@@ -228,29 +227,7 @@ load_roles(RbacAsked *asked, const RbacCatalogScope *scope, RbacQuery *query, Me
 		role->name = rbac_catalog_text(i, 2);
 		rbac_permset_view(PG_DETOAST_DATUM_COPY(set), &role->permissions);
 	}
-	for (uint64 i = 0; i < rows; i++)
-	{
-		bool		isnull;
-		Datum		juniors = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull);
-		Datum	   *values;
-		int			nvalues;
-
-		deconstruct_array(DatumGetArrayTypeP(juniors), INT8OID, sizeof(int64),
-						  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, NULL, &nvalues);
-		if (asked->nedges + nvalues > capacity)
-		{
-			capacity = (asked->nedges + nvalues) * 2;
-			asked->edges = asked->edges != NULL ? repalloc(asked->edges, sizeof(RbacEdge) * capacity)
-				: palloc(sizeof(RbacEdge) * capacity);
-		}
-		for (int j = 0; j < nvalues; j++)
-		{
-			RbacEdge	edge = {(int) i, find_role(asked, DatumGetInt64(values[j]))};
-
-			if (edge.junior >= 0)
-				asked->edges[asked->nedges++] = edge;
-		}
-	}
+	asked->edges = rbac_compile_edges(rows, &asked->nedges);
 	MemoryContextSwitchTo(old);
 }
 

@@ -24,6 +24,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -360,4 +361,20 @@ char *
 rbac_catalog_text(uint64 row, int column)
 {
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+/* The same in a context of its own. */
+char *
+rbac_catalog_copy_text(uint64 row, int column, MemoryContext context)
+{
+	char	   *value = rbac_catalog_text(row, column);
+
+	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
+}
+
+/* Is the current user past row-level security on the table, or could switch it off? */
+bool
+rbac_catalog_is_above(Oid relid)
+{
+	return has_bypassrls_privilege(GetUserId()) || rbac_is_owner(relid, GetUserId());
 }

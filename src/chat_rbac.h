@@ -114,9 +114,11 @@ extern bool rbac_catalog_deciding;
 extern int	rbac_catalog_decide(SPIPlanPtr plan, Datum *args);
 extern void rbac_catalog_decide_by(Portal portal, long count);
 extern void rbac_catalog_lock_org(int64 org);
+extern bool rbac_catalog_is_above(Oid relid);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
 extern bool rbac_catalog_bool(uint64 row, int column);
 extern char *rbac_catalog_text(uint64 row, int column);
+extern char *rbac_catalog_copy_text(uint64 row, int column, MemoryContext context);
 
 /* ---- hash.c: SHA-256 for the pure layer ---- */
 
@@ -341,6 +343,7 @@ extern void rbac_grants_stats(RbacCacheStats *stats);
 
 extern void rbac_compile_grants(RbacGrants *grants);
 extern void rbac_compile_units(RbacGrants *grants);
+extern RbacEdge *rbac_compile_edges(uint64 rows, int *nedges);
 extern Datum rbac_compile_array(const int64 *ids, int nids);
 extern void rbac_compile_note_bound(RbacGrants *grants, uint64 row, int column);
 

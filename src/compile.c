@@ -280,6 +280,52 @@ load_grant_rows(RbacGrants *grants, const RbacCatalogScope *scope, int *nrows)
 	return result;
 }
 
+/*
+ * rbac_compile_edges
+ *		Which of the roles in the last query's result inherit which, by row: their
+ *		ids are in column 1, those of their direct juniors in column 4.
+ */
+RbacEdge *
+rbac_compile_edges(uint64 rows, int *nedges)
+{
+	int64	   *ids = palloc(sizeof(int64) * Max(rows, 1));
+	RbacEdge   *edges = palloc(sizeof(RbacEdge) * Max(rows, 1));
+	int			capacity = (int) Max(rows, 1);
+
+	for (uint64 i = 0; i < rows; i++)
+		ids[i] = rbac_catalog_int64(i, 1, NULL);
+	*nedges = 0;
+	for (uint64 i = 0; i < rows; i++)
+	{
+		bool		isnull;
+		Datum		juniors = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull);
+		Datum	   *values;
+		int			nvalues;
+
+		deconstruct_array(DatumGetArrayTypeP(juniors), INT8OID, sizeof(int64),
+						  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, NULL, &nvalues);
+		if (*nedges + nvalues > capacity)
+		{
+			capacity = (*nedges + nvalues) * 2;
+			edges = repalloc(edges, sizeof(RbacEdge) * capacity);
+		}
+		for (int j = 0; j < nvalues; j++)
+		{
+			uint64		junior = 0;
+
+			while (junior < rows && ids[junior] != DatumGetInt64(values[j]))
+				junior++;
+			if (junior == rows)
+				continue;
+			edges[*nedges].senior = (int) i;
+			edges[*nedges].junior = (int) junior;
+			(*nedges)++;
+		}
+	}
+	pfree(ids);
+	return edges;
+}
+
 static RoleNode *
 load_roles(RbacGrants *grants, const RbacCatalogScope *scope,
 		   const GrantRow *rows, int nrows, int *nnodes,
@@ -289,7 +335,6 @@ load_roles(RbacGrants *grants, const RbacCatalogScope *scope,
 	Datum		args[2];
 	RoleNode   *nodes;
 	uint64		found;
-	int			capacity = 0;
 
 	for (int i = 0; i < nrows; i++)
 		ids[i] = rows[i].role_id;
@@ -309,34 +354,7 @@ load_roles(RbacGrants *grants, const RbacCatalogScope *scope,
 			rbac_permset_view(PG_DETOAST_DATUM_COPY(set), &nodes[i].permissions);
 	}
 
-	*edges = NULL;
-	*nedges = 0;
-	for (uint64 i = 0; i < found; i++)
-	{
-		bool		isnull;
-		Datum		juniors = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &isnull);
-		Datum	   *values;
-		int			nvalues;
-
-		deconstruct_array(DatumGetArrayTypeP(juniors), INT8OID, sizeof(int64),
-						  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values, NULL, &nvalues);
-		if (*nedges + nvalues > capacity)
-		{
-			capacity = (*nedges + nvalues) * 2;
-			*edges = *edges ? repalloc(*edges, sizeof(RbacEdge) * capacity)
-				: palloc(sizeof(RbacEdge) * capacity);
-		}
-		for (int j = 0; j < nvalues; j++)
-		{
-			int			junior = find_node(nodes, (int) found, DatumGetInt64(values[j]));
-
-			if (junior < 0)
-				continue;
-			(*edges)[*nedges].senior = (int) i;
-			(*edges)[*nedges].junior = junior;
-			(*nedges)++;
-		}
-	}
+	*edges = rbac_compile_edges(found, nedges);
 	*nnodes = (int) found;
 	return nodes;
 }

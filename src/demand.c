@@ -141,14 +141,6 @@ demands_query(Relation rel)
 	return &plan->query;
 }
 
-static char *
-copy_text(uint64 row, int column, MemoryContext context)
-{
-	char	   *value = rbac_catalog_text(row, column);
-
-	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
-}
-
 /* Where what a demand asks for may be granted, copied. */
 static void
 take_places(uint64 row, int column, Demand *demand, MemoryContext context)
@@ -201,11 +193,11 @@ require_all(RbacGrants *grants, RbacQuery *query, Datum *args, const char *nulls
 	{
 		bool		isnull;
 
-		demands[i].permission = copy_text(i, 1, own);
+		demands[i].permission = rbac_catalog_copy_text(i, 1, own);
 		demands[i].unit_id = rbac_catalog_int64(i, 2, &demands[i].org_wide);
-		demands[i].reason = copy_text(i, 3, own);
-		demands[i].refusal = copy_text(i, 4, own);
-		demands[i].hint = copy_text(i, 5, own);
+		demands[i].reason = rbac_catalog_copy_text(i, 3, own);
+		demands[i].refusal = rbac_catalog_copy_text(i, 4, own);
+		demands[i].hint = rbac_catalog_copy_text(i, 5, own);
 		demands[i].until = rbac_catalog_int64(i, 6, &isnull);
 		if (isnull)
 			demands[i].until = DT_NOBEGIN;

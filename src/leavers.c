@@ -139,11 +139,11 @@ chat_rbac_count_past(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(count_past(PG_GETARG_OID(0), text_to_cstring(PG_GETARG_TEXT_PP(1))));
 }
 
-/* Past policies, and so whoever could switch them off. */
+/* Past policies on the model, and so whoever could switch them off. */
 static bool
 is_above(void)
 {
-	return has_bypassrls_privilege(GetUserId()) || rbac_is_owner(rbac_catalog_relation("member"), GetUserId());
+	return rbac_catalog_is_above(rbac_catalog_relation("member"));
 }
 
 /* Until the end of the GUC nest level. */
@@ -214,14 +214,6 @@ find_subject(const char *statement)
 	return result;
 }
 
-static char *
-copy_text(uint64 row, int column, MemoryContext context)
-{
-	char	   *value = rbac_catalog_text(row, column);
-
-	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
-}
-
 static void
 read_steps(Steps *steps, RbacQuery *query, Datum *args, const char *nulls)
 {
@@ -239,13 +231,13 @@ read_steps(Steps *steps, RbacQuery *query, Datum *args, const char *nulls)
 
 		memset(step, 0, sizeof(Step));
 		step->relid = (Oid) rbac_catalog_int64(i, 1, NULL);
-		step->what = copy_text(i, 2, own);
-		step->noun = copy_text(i, 3, own);
-		step->nouns = copy_text(i, 4, own);
-		step->change = copy_text(i, 5, own);
-		step->remains = copy_text(i, 6, own);
-		step->lost = copy_text(i, 7, own);
-		step->hidden = copy_text(i, 8, own);
+		step->what = rbac_catalog_copy_text(i, 2, own);
+		step->noun = rbac_catalog_copy_text(i, 3, own);
+		step->nouns = rbac_catalog_copy_text(i, 4, own);
+		step->change = rbac_catalog_copy_text(i, 5, own);
+		step->remains = rbac_catalog_copy_text(i, 6, own);
+		step->lost = rbac_catalog_copy_text(i, 7, own);
+		step->hidden = rbac_catalog_copy_text(i, 8, own);
 	}
 	rbac_catalog_close(&catalog);
 }
@@ -429,6 +421,18 @@ text_array(const char **values, int n)
 	return PointerGetDatum(construct_array(texts, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* What an event is about: a row of the model, under the permission that it took. */
+static void
+name_event(RbacEvent *event, int64 org, const char *table, int64 id, const char *action)
+{
+	event->has_org = true;
+	event->org = org;
+	event->relation = rbac_catalog_relation(table);
+	event->table_name = CStringGetTextDatum(psprintf("%s.%s", RBAC_SCHEMA, table));
+	event->row_key = CStringGetTextDatum(psprintf(INT64_FORMAT, id));
+	event->actions = text_array(&action, 1);
+}
+
 /* A unit that the caller may manage, or, without manage, see. */
 static Subject *
 find_unit(int64 org, int64 unit, bool manage)
@@ -492,7 +496,7 @@ place_event(RbacEvent *event, const Subject *unit, Datum *args, const char *null
 	}
 	for (uint64 i = 0; i < rows; i++)
 	{
-		const char *kind = copy_text(i, 1, own);
+		const char *kind = rbac_catalog_copy_text(i, 1, own);
 		int64		key = rbac_catalog_int64(i, 2, NULL);
 
 		if (unit != NULL && key == unit->key && strcmp(kind, unit->kind) == 0)
@@ -537,7 +541,6 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 	Steps		steps = {0};
 	StringInfoData new;
 	RbacEvent	event = {.operation = "hand_over"};
-	const char *action = "member.manage";
 	Subject    *receiver = NULL;
 	Subject    *unit = NULL;
 	char	   *name;
@@ -605,12 +608,7 @@ chat_rbac_hand_over(PG_FUNCTION_ARGS)
 		appendStringInfoString(&new, "null");
 	if (unit != NULL)
 		appendStringInfo(&new, ",\"unit\":" INT64_FORMAT, PG_GETARG_INT64(2));
-	event.has_org = true;
-	event.org = org;
-	event.relation = rbac_catalog_relation("member");
-	event.table_name = CStringGetTextDatum("chat_rbac.member");
-	event.row_key = CStringGetTextDatum(psprintf(INT64_FORMAT, member));
-	event.actions = text_array(&action, 1);
+	name_event(&event, org, "member", member, "member.manage");
 	report_steps(fcinfo, &steps, &event, &new);
 	AtEOXact_GUC(true, level);
 	return (Datum) 0;
@@ -631,7 +629,7 @@ require_mergeable(int64 org, int64 source, int64 target)
 	args[2] = Int64GetDatum(target);
 	rbac_catalog_open(&catalog);
 	if (rbac_catalog_query(&catalog, &merge_problem, args, NULL) == 1)
-		problem = copy_text(0, 1, own);
+		problem = rbac_catalog_copy_text(0, 1, own);
 	rbac_catalog_close(&catalog);
 	if (problem != NULL)
 		ereport(ERROR,
@@ -657,7 +655,6 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 	Steps		steps = {0};
 	StringInfoData new;
 	RbacEvent	event = {.operation = "merge_units"};
-	const char *action = "unit.manage";
 	const char *kinds[2];
 	int64		keys[2];
 	const char *left;
@@ -707,12 +704,7 @@ chat_rbac_merge_units(PG_FUNCTION_ARGS)
 	keys[0] = from->key;
 	kinds[1] = into->kind;
 	keys[1] = into->key;
-	event.has_org = true;
-	event.org = org;
-	event.relation = rbac_catalog_relation("unit");
-	event.table_name = CStringGetTextDatum("chat_rbac.unit");
-	event.row_key = CStringGetTextDatum(psprintf(INT64_FORMAT, source));
-	event.actions = text_array(&action, 1);
+	name_event(&event, org, "unit", source, "unit.manage");
 	event.unit_kinds = text_array(kinds, 2);
 	event.unit_keys = rbac_compile_array(keys, 2);
 	report_steps(fcinfo, &steps, &event, &new);

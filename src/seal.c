@@ -137,7 +137,7 @@ chat_rbac_audit_contents(PG_FUNCTION_ARGS)
 static bool
 bounded_by_org(FunctionCallInfo fcinfo, Oid trail, const char *permission, const char *deed, Datum *org)
 {
-	if (has_bypassrls_privilege(GetUserId()) || rbac_is_owner(trail, GetUserId()))
+	if (rbac_catalog_is_above(trail))
 		return false;
 	*org = Int64GetDatum(rbac_authz_require(fcinfo->flinfo, permission, deed)->grants->org);
 	return true;
