@@ -191,7 +191,7 @@ mentions_views(const PlannedStmt *statement)
 
 /* Does anything in a plan make one row of many?  It need not be those of a view. */
 static bool
-is_grouped(PlanState * state, void *arg)
+is_grouped(PlanState *state, void *arg)
 {
 	const Plan *plan = state->plan;
 

@@ -268,18 +268,57 @@ chat_rbac_mask_amount_float8(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(copysign(strtod(buf, NULL), value));
 }
 
-/* Does the condition, SQL over the table's columns, hold on the row? */
-static bool
-holds_on(const char *condition, Relation rel, HeapTuple row)
+/* One trigger in one statement; the check comes first, because fn_extra is that to authz.c. */
+typedef struct MaskState
 {
-	char	   *query = psprintf("SELECT (%s) FROM (SELECT ($1).*) AS r", condition);
-	Oid			type = rel->rd_rel->reltype;
+	RbacCheck	check;
+	SPIPlanPtr	plan;			/* asks for the condition on a row */
+	MemoryContextCallback release;
+} MaskState;
+
+static void
+release_plan(void *arg)
+{
+	SPI_freeplan(((MaskState *) arg)->plan);
+}
+
+static MaskState *
+mask_state(FmgrInfo *flinfo)
+{
+	MaskState  *state = (MaskState *) flinfo->fn_extra;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(MaskState));
+		rbac_authz_attach(flinfo, &state->check);
+	}
+	return state;
+}
+
+/* Does the condition, SQL over the table's columns, hold on the row?  Planned once a statement. */
+static bool
+holds_on(FmgrInfo *flinfo, const char *condition, Relation rel, HeapTuple row)
+{
+	MaskState  *state = mask_state(flinfo);
 	Datum		value = heap_copy_tuple_as_datum(row, RelationGetDescr(rel));
 	bool		isnull = true;
 	bool		holds = false;
 
 	SPI_connect();
-	if (SPI_execute_with_args(query, 1, &type, &value, NULL, true, 1) != SPI_OK_SELECT)
+	if (state->plan == NULL)
+	{
+		Oid			type = rel->rd_rel->reltype;
+		SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT (%s) FROM (SELECT ($1).*) AS r", condition), 1, &type);
+
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		SPI_keepplan(plan);
+		state->plan = plan;
+		state->release.func = release_plan;
+		state->release.arg = state;
+		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &state->release);
+	}
+	if (SPI_execute_plan(state->plan, &value, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not ask for the masks of table \"%s\"", RelationGetRelationName(rel));
 	if (SPI_processed == 1)
 		holds = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
@@ -309,7 +348,7 @@ chat_rbac_guard_mask(PG_FUNCTION_ARGS)
 				 errmsg("function \"%s\" was not called as create_view() says", "chat_rbac.guard_mask")));
 	rel = trigdata->tg_relation;
 	args = trigdata->tg_trigger->tgargs;
-	if (check_enable_rls(RelationGetRelid(rel), InvalidOid, true) == RLS_ENABLED && !holds_on(args[2], rel, trigdata->tg_trigtuple))
+	if (check_enable_rls(RelationGetRelid(rel), InvalidOid, true) == RLS_ENABLED && !holds_on(fcinfo->flinfo, args[2], rel, trigdata->tg_trigtuple))
 		rbac_refusal_raise("action", rbac_authz_check(fcinfo->flinfo)->grants, args[0],
 						   psprintf("permission \"%s\" is needed to set a masked column of table \"%s\"", args[0], RelationGetRelationName(rel)),
 						   psprintf("Who may not see a value may not set it: %s.", args[1]), NULL);

@@ -98,7 +98,7 @@ typedef enum RbacAskedWhere
 	RBAC_WHERE_SEALED,			/* of that, where it is sealed: the row's
 								 * other seals are other grants' */
 	RBAC_EVERYWHERE				/* in the whole org and all that is sealed */
-}			RbacAskedWhere;
+} RbacAskedWhere;
 
 /*
  * A question about a member: of a permission anywhere, or on a row.  form and
