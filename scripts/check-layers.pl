@@ -18,7 +18,7 @@ my @layers = (
     [2, 'database',    qw(catalog.c inval.c hash.c clock.c jose.c claims.c)],
     [3, 'backend',     qw(identity.c token.c activation.c compile.c reach.c grants.c protection.c image.c trail.c refusal.c)],
     [4, 'decision',    qw(authz.c link.c fetch.c row.c question.c asked.c rule.c place.c demand.c reads.c export.c execution.c audited.c)],
-    [5, 'SQL surface', qw(*_io.c *_op.c scope.c support.c model.c separation.c guard.c can.c why.c holders.c preview.c audit.c leaf.c seal.c issue.c admin.c leavers.c review.c names.c mask.c gate.c)],
+    [5, 'SQL surface', qw(*_io.c *_op.c scope.c support.c model.c separation.c guard.c can.c why.c holders.c preview.c audit.c leaf.c seal.c issue.c admin.c leavers.c review.c names.c mask.c gate.c doctor.c)],
     [6, 'module',      qw(module.c)],
 );
 my ($pure, $surface) = (1, 5);

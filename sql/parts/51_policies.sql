@@ -220,39 +220,53 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.warn_of_triggers(regclass) IS 'Internal to protect(): warns of BEFORE ROW triggers that fire after the guard.';
 
-CREATE FUNCTION chat_rbac.make_policies(relation regclass, spec jsonb) RETURNS void
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION chat_rbac.policies_of(relation regclass, spec jsonb)
+RETURNS TABLE (name text, permissive boolean, command text, using_text text, check_text text)
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	resource text := spec ->> 'resource';
 	what text := format('%L::regclass, %s', relation, (SELECT string_agg(quote_ident(p), ', ') FROM unnest(chat_rbac.spec_places(relation, spec)) AS p));
+	approved text := format('chat_rbac.approved(%s)', what);
 BEGIN
-	PERFORM chat_rbac.drop_policies(relation);
 	IF spec ? 'org' THEN
-		EXECUTE format('CREATE POLICY chat_rbac_org ON %s AS RESTRICTIVE USING (%I = chat_rbac.current_org())',
-			relation, spec ->> 'org');
+		RETURN QUERY SELECT 'chat_rbac_org', false, 'ALL', format('%I = chat_rbac.current_org()', spec ->> 'org'), NULL;
 	END IF;
 
 	/* what is being written and has been approved passes once; the org makes that an arm for which an index may be used */
-	EXECUTE format('CREATE POLICY chat_rbac_select ON %s FOR SELECT USING (%s%s)',
-		relation, chat_rbac.policy_condition(relation, spec,
-			CASE WHEN spec ? 'view' OR NOT spec ? 'parent' THEN ('{' || coalesce(spec ->> 'view', resource || '.view') || '}')::chat_rbac.permset END),
-		format(CASE WHEN spec ? 'org' THEN E'\n OR (%2$I = chat_rbac.handing_over(%3$L::regclass) AND chat_rbac.handed_over(%1$s))'
-			ELSE E'\n OR chat_rbac.handed_over(%1$s)' END, what, spec ->> 'org', relation));
+	RETURN QUERY SELECT 'chat_rbac_select', true, 'SELECT',
+		chat_rbac.policy_condition(relation, spec,
+			CASE WHEN spec ? 'view' OR NOT spec ? 'parent' THEN ('{' || coalesce(spec ->> 'view', resource || '.view') || '}')::chat_rbac.permset END)
+		|| format(CASE WHEN spec ? 'org' THEN E'\n OR (%2$I = chat_rbac.handing_over(%3$L::regclass) AND chat_rbac.handed_over(%1$s))'
+			ELSE E'\n OR chat_rbac.handed_over(%1$s)' END, what, spec ->> 'org', relation), NULL;
 
 	/* the guard decides row by row: which right a change needs, and that it is held */
 	IF spec @> '{"actions": [{"on": "insert"}]}' THEN
-		EXECUTE format('CREATE POLICY chat_rbac_insert ON %s FOR INSERT WITH CHECK (chat_rbac.approved(%s))', relation, what);
+		RETURN QUERY SELECT 'chat_rbac_insert', true, 'INSERT', NULL, approved;
 	END IF;
 	IF chat_rbac.spec_requires(spec, 'update') IS NOT NULL THEN
-		EXECUTE format('CREATE POLICY chat_rbac_update ON %s FOR UPDATE USING (%s) WITH CHECK (chat_rbac.approved(%s))',
-			relation, chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'update')), what);
+		RETURN QUERY SELECT 'chat_rbac_update', true, 'UPDATE', chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'update')), approved;
 	END IF;
 	IF chat_rbac.spec_requires(spec, 'delete') IS NOT NULL THEN
-		EXECUTE format('CREATE POLICY chat_rbac_delete ON %s FOR DELETE USING (%s)',
-			relation, chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'delete')));
+		RETURN QUERY SELECT 'chat_rbac_delete', true, 'DELETE', chat_rbac.policy_condition(relation, spec, chat_rbac.spec_requires(spec, 'delete')), NULL;
 	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.policies_of(regclass, jsonb) IS 'Internal to protect() and doctor(): the policies that a table has by its checked specification.';
+
+CREATE FUNCTION chat_rbac.make_policies(relation regclass, spec jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	policy record;
+BEGIN
+	PERFORM chat_rbac.drop_policies(relation);
+	FOR policy IN SELECT * FROM chat_rbac.policies_of(relation, spec) LOOP
+		EXECUTE format('CREATE POLICY %I ON %s AS %s FOR %s', policy.name, relation, CASE WHEN policy.permissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, policy.command)
+			|| coalesce(' USING (' || policy.using_text || ')', '') || coalesce(' WITH CHECK (' || policy.check_text || ')', '');
+	END LOOP;
 	UPDATE chat_rbac.protection p SET policies = chat_rbac.policy_digest(make_policies.relation) WHERE p.relation = make_policies.relation;
 END
 $$;

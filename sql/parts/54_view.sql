@@ -258,7 +258,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION chat_rbac.view_permissions(jsonb) IS 'Internal: the permission that SELECT from a protected table needs; NULL for a child that is visible where its parent is.';
 
-CREATE FUNCTION chat_rbac.view_statement(name text, relation regclass, protection jsonb, spec jsonb, gate text) RETURNS text
+CREATE FUNCTION chat_rbac.view_query(relation regclass, protection jsonb, spec jsonb, gate text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -278,17 +278,16 @@ BEGIN
 		conditions := conditions || format('chat_rbac.read_gate(%L)', gate);
 	END IF;
 	IF spec ? 'reader' THEN
-		RETURN format(E'CREATE OR REPLACE VIEW %s AS\nSELECT %s\nFROM %s', name, shown, relation);
+		RETURN format(E'SELECT %s\nFROM %s', shown, relation);
 	END IF;
 	IF protection ? 'org' THEN
 		conditions := conditions || format('%I = chat_rbac.current_org()', protection ->> 'org');
 	END IF;
 	conditions := conditions || format('(%s)', chat_rbac.policy_condition(relation, protection, chat_rbac.view_permissions(protection)));
-	RETURN format(E'CREATE OR REPLACE VIEW %s WITH (security_barrier = true) AS\nSELECT %s\nFROM %s\nWHERE %s',
-		name, shown, relation, array_to_string(conditions, E'\n AND '));
+	RETURN format(E'SELECT %s\nFROM %s\nWHERE %s', shown, relation, array_to_string(conditions, E'\n AND '));
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.view_statement(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): the statement that makes the view.';
+COMMENT ON FUNCTION chat_rbac.view_query(regclass, jsonb, jsonb, text) IS 'Internal to create_view() and doctor(): the query of a view.';
 
 CREATE FUNCTION chat_rbac.make_view(name text, relation regclass, protection jsonb, spec jsonb, gate text) RETURNS regclass
 LANGUAGE plpgsql VOLATILE
@@ -300,7 +299,8 @@ DECLARE
 	reason text;
 BEGIN
 	BEGIN
-		EXECUTE chat_rbac.view_statement(name, relation, protection, spec, gate);
+		EXECUTE format(E'CREATE OR REPLACE VIEW %s%s AS\n%s', name, CASE WHEN NOT spec ? 'reader' THEN ' WITH (security_barrier = true)' END,
+			chat_rbac.view_query(relation, protection, spec, gate));
 	EXCEPTION WHEN invalid_table_definition OR undefined_column THEN
 		GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
 		RAISE EXCEPTION 'view % cannot be changed to its specification: %', name, reason
@@ -320,40 +320,48 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.make_view(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): makes or replaces a view, which belongs to its reader or to the table''s owner.';
 
+CREATE FUNCTION chat_rbac.mask_triggers(relation regclass, protection jsonb) RETURNS TABLE (part regclass, name name, statement text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	/* who may see a column by any view may set it; their names come before the guard's, which then asks for its own right */
+	WITH masked (n, permissions, columns) AS (
+		SELECT row_number() OVER (ORDER BY l.lifts), l.lifts::chat_rbac.permset, string_agg(quote_ident(l.name), ', ' ORDER BY l.attnum)
+		FROM (
+			SELECT a.attname AS name, a.attnum, chat_rbac.permset_agg(DISTINCT (m.value ->> 'lifted_by')::chat_rbac.permission)::text AS lifts
+			FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view CROSS JOIN LATERAL jsonb_each(v.spec -> 'masks') AS m
+			JOIN pg_attribute a ON a.attrelid = v.relation AND a.attname = m.key AND a.attgenerated = ''
+			WHERE v.relation = $1
+			GROUP BY a.attname, a.attnum) AS l
+		GROUP BY l.lifts)
+	SELECT p, 'chat_rbac_mask_' || m.n,
+		format('CREATE TRIGGER chat_rbac_mask_%s BEFORE UPDATE OF %s ON %s FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard_mask(%L, %L, %L)',
+			m.n, m.columns, p, (SELECT string_agg(l::text, '" or "') FROM chat_rbac.unnest(m.permissions) AS l),
+			m.columns, chat_rbac.policy_condition($1, protection, m.permissions))
+	FROM masked m, chat_rbac.parts_of($1) AS p JOIN pg_class c ON c.oid = p WHERE NOT c.relispartition;
+END;
+COMMENT ON FUNCTION chat_rbac.mask_triggers(regclass, jsonb) IS 'Internal to create_view() and doctor(): the triggers that keep masked columns of a table and its children from being set by who may not see them.';
+
 CREATE FUNCTION chat_rbac.make_mask_triggers(relation regclass, protection jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	part regclass;
-	old name;
-	masked record;
+	name name;
+	statement text;
 BEGIN
-	FOR part IN SELECT p FROM chat_rbac.parts_of(relation) AS p JOIN pg_class c ON c.oid = p WHERE NOT c.relispartition LOOP
-		FOR old IN SELECT t.tgname FROM pg_trigger t WHERE t.tgrelid = part AND starts_with(t.tgname, 'chat_rbac_mask_') LOOP
-			EXECUTE format('DROP TRIGGER %I ON %s', old, part);
-		END LOOP;
-		/* who may see a column by any view may set it; their names come before the guard's, which then asks for its own right */
-		FOR masked IN
-			SELECT row_number() OVER (ORDER BY l.lifts) AS n, l.lifts::chat_rbac.permset AS permissions,
-				string_agg(quote_ident(l.name), ', ' ORDER BY l.attnum) AS columns
-			FROM (
-				SELECT a.attname AS name, a.attnum, chat_rbac.permset_agg(DISTINCT (m.value ->> 'lifted_by')::chat_rbac.permission)::text AS lifts
-				FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.view CROSS JOIN LATERAL jsonb_each(v.spec -> 'masks') AS m
-				JOIN pg_attribute a ON a.attrelid = v.relation AND a.attname = m.key AND a.attgenerated = ''
-				WHERE v.relation = make_mask_triggers.relation
-				GROUP BY a.attname, a.attnum) AS l
-			GROUP BY l.lifts
-		LOOP
-			EXECUTE format('CREATE TRIGGER chat_rbac_mask_%s BEFORE UPDATE OF %s ON %s FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard_mask(%L, %L, %L)',
-				masked.n, masked.columns, part, (SELECT string_agg(p::text, '" or "') FROM chat_rbac.unnest(masked.permissions) AS p),
-				masked.columns, chat_rbac.policy_condition(relation, protection, masked.permissions));
-			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER chat_rbac_mask_%s', part, masked.n);
-		END LOOP;
+	FOR part, name IN SELECT p, t.tgname FROM chat_rbac.parts_of(relation) AS p JOIN pg_class c ON c.oid = p JOIN pg_trigger t ON t.tgrelid = p
+		WHERE NOT c.relispartition AND starts_with(t.tgname, 'chat_rbac_mask_') LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', name, part);
+	END LOOP;
+	FOR part, name, statement IN SELECT * FROM chat_rbac.mask_triggers(relation, protection) LOOP
+		EXECUTE statement;
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', part, name);
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.make_mask_triggers(regclass, jsonb) IS 'Internal to create_view(): makes the triggers of a table anew that keep masked columns from being set by who may not see them.';
+COMMENT ON FUNCTION chat_rbac.make_mask_triggers(regclass, jsonb) IS 'Internal to create_view(): makes the triggers of masked columns anew.';
 
 CREATE FUNCTION chat_rbac.make_views(relation regclass, protection jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
