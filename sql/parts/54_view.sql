@@ -342,23 +342,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION chat_rbac.mask_triggers(regclass, jsonb) IS 'Internal to create_view() and doctor(): the triggers that keep masked columns of a table and its children from being set by who may not see them.';
 
+CREATE FUNCTION chat_rbac.add_mask_triggers(relation regclass, protection jsonb, part regclass DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	made record;
+BEGIN
+	FOR made IN SELECT * FROM chat_rbac.mask_triggers(relation, protection) AS m WHERE m.part = coalesce(add_mask_triggers.part, m.part) LOOP
+		EXECUTE made.statement;
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', made.part, made.name);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.add_mask_triggers(regclass, jsonb, regclass) IS 'Internal to create_view(): makes the triggers of masked columns, of all of a table or of a child that has none.';
+
 CREATE FUNCTION chat_rbac.make_mask_triggers(relation regclass, protection jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	part regclass;
-	name name;
-	statement text;
+	old name;
 BEGIN
-	FOR part, name IN SELECT p, t.tgname FROM chat_rbac.parts_of(relation) AS p JOIN pg_class c ON c.oid = p JOIN pg_trigger t ON t.tgrelid = p
+	FOR part, old IN SELECT p, t.tgname FROM chat_rbac.parts_of(relation) AS p JOIN pg_class c ON c.oid = p JOIN pg_trigger t ON t.tgrelid = p
 		WHERE NOT c.relispartition AND starts_with(t.tgname, 'chat_rbac_mask_') LOOP
-		EXECUTE format('DROP TRIGGER %I ON %s', name, part);
+		EXECUTE format('DROP TRIGGER %I ON %s', old, part);
 	END LOOP;
-	FOR part, name, statement IN SELECT * FROM chat_rbac.mask_triggers(relation, protection) LOOP
-		EXECUTE statement;
-		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', part, name);
-	END LOOP;
+	PERFORM chat_rbac.add_mask_triggers(relation, protection);
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.make_mask_triggers(regclass, jsonb) IS 'Internal to create_view(): makes the triggers of masked columns anew.';
@@ -652,30 +663,3 @@ CREATE TRIGGER invalidate AFTER INSERT OR UPDATE OR DELETE ON chat_rbac.protecte
 CREATE TRIGGER invalidate_truncate AFTER TRUNCATE ON chat_rbac.protected_view
 	FOR EACH STATEMENT EXECUTE FUNCTION chat_rbac.invalidate();
 ALTER TABLE chat_rbac.protected_view ENABLE ALWAYS TRIGGER check_owner, ENABLE ALWAYS TRIGGER invalidate, ENABLE ALWAYS TRIGGER invalidate_truncate;
-
-/* ---- the views, for people in psql ---- */
-
-CREATE VIEW chat_rbac.protected_views AS
-SELECT v.view, v.relation AS "table",
-	(SELECT string_agg(format('%s: %s unless %s', m.key, m.value ->> 'with', m.value ->> 'lifted_by'), ', ' ORDER BY m.key)
-	 FROM jsonb_each(v.spec -> 'masks') AS m) AS masks,
-	v.spec @> '{"audited": true}' AS audited, v.spec ->> 'reader' AS reader,
-	array_remove(ARRAY[
-		CASE WHEN c.oid IS NULL THEN 'the view does not exist any more' END,
-		CASE WHEN t.oid IS NULL THEN 'the table does not exist any more' END,
-		CASE WHEN c.relowner <> coalesce(r.oid, t.relowner) THEN 'it belongs to ' || pg_get_userbyid(c.relowner) END,
-		CASE WHEN NOT v.spec ? 'reader' AND c.oid IS NOT NULL AND NOT coalesce('security_barrier=true' = ANY (c.reloptions), false)
-			THEN 'it is no security barrier' END,
-		CASE WHEN r.rolsuper OR r.rolbypassrls OR r.rolcanlogin OR pg_has_role(r.oid, t.relowner, 'MEMBER')
-			THEN format('role "%s" is more than a reader', r.rolname) END,
-		'it passes restrictive policies by: ' || chat_rbac.passed_policies(v.relation),
-		CASE WHEN chat_rbac.lost_masks(v.relation) IS NOT NULL THEN 'a masked column has another name' END,
-		CASE WHEN v.spec ? 'reader' AND NOT t.relrowsecurity THEN 'row-level security is off' END
-	] || ARRAY(SELECT format('%s may read %s past it', p.reader, array_to_string(p.readable, ', '))
-		FROM chat_rbac.readers_past(v.relation, CASE WHEN t.oid IS NULL THEN NULL WHEN v.spec @> '{"audited": true}'
-			THEN ARRAY(SELECT jsonb_array_elements_text(v.spec -> 'columns')::name) ELSE chat_rbac.hidden_columns(v.relation) END) AS p), NULL) AS problems
-FROM chat_rbac.protected_view v
-LEFT JOIN pg_class c ON c.oid = v.view
-LEFT JOIN pg_class t ON t.oid = v.relation
-LEFT JOIN pg_roles r ON r.rolname = v.spec ->> 'reader';
-COMMENT ON VIEW chat_rbac.protected_views IS 'Masked and audited views, and what is wrong with them: {} if nothing. Calling create_view() again puts the view right, and a WARNING says what does so for privileges.';

@@ -84,35 +84,9 @@ GROUP BY o.name, m.name, m.member_id, p, h.unit_id, up.path
 ORDER BY o.name, m.name, p USING OPERATOR(chat_rbac.<), unit;
 COMMENT ON VIEW chat_rbac.effective_permissions IS 'What each active member may do now and where, and through which role ("granted > inherited").';
 
-CREATE FUNCTION chat_rbac.parts_without(relation regclass, trigger_name name, function regproc, type integer) RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-	SELECT string_agg(part::text, ', ' ORDER BY part::text) FROM chat_rbac.parts_of(relation) AS part
-	WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = trigger_name AND t.tgenabled = 'A'
-		AND t.tgfoid = function AND t.tgtype = type AND t.tgqual IS NULL AND t.tgattr = '');
-END;
-COMMENT ON FUNCTION chat_rbac.parts_without(regclass, name, regproc, integer) IS 'Internal to the view protections: which of a table, its partitions and children have no such trigger that always fires; NULL if all have it.';
-
 CREATE VIEW chat_rbac.protections AS
-SELECT p.relation AS "table", p.spec ->> 'resource' AS resource, array_remove(ARRAY[
-		CASE WHEN c.oid IS NULL THEN 'the table does not exist any more' END,
-		CASE WHEN NOT c.relrowsecurity THEN 'row-level security is off' END,
-		CASE WHEN NOT c.relforcerowsecurity THEN 'row-level security does not hold for the owner' END,
-		CASE WHEN NOT EXISTS (SELECT FROM pg_policy l WHERE l.polrelid = c.oid AND l.polname = 'chat_rbac_select')
-			THEN 'its policies are missing' END,
-		(SELECT 'other policies let rows through: ' || string_agg(l.polname, ', ' ORDER BY l.polname)
-		 FROM pg_policy l WHERE l.polrelid = c.oid AND l.polpermissive AND NOT starts_with(l.polname, 'chat_rbac_')),
-		(SELECT 'open to direct reads: ' || string_agg(part::text, ', ' ORDER BY part::text)
-		 FROM chat_rbac.parts_of(p.relation) AS part WHERE part <> p.relation
-			AND NOT (SELECT r.relrowsecurity FROM pg_class r WHERE r.oid = part)),
-		'the guard is missing or disabled: ' || chat_rbac.parts_without(p.relation, 'zz_chat_rbac_guard', 'chat_rbac.guard', 31),
-		'changes are not recorded: ' || chat_rbac.parts_without(p.relation, '00_chat_rbac_audit', 'chat_rbac.audit', 29),
-		(SELECT 'triggers fire after the guard: ' || string_agg(DISTINCT t.tgname, ', ')
-		 FROM chat_rbac.parts_of(p.relation) AS part JOIN pg_trigger t ON t.tgrelid = part
-		 WHERE NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgname::text COLLATE "C" > 'zz_chat_rbac_guard'),
-		'TRUNCATE is not guarded: ' || chat_rbac.parts_without(p.relation, 'chat_rbac_truncate', 'chat_rbac.guard_truncate', 34),
-		'TRUNCATE is not recorded: ' || chat_rbac.parts_without(p.relation, '00_chat_rbac_audit_truncate', 'chat_rbac.audit_truncate', 32)
-	], NULL) AS problems
-FROM chat_rbac.protection p LEFT JOIN pg_class c ON c.oid = p.relation;
-COMMENT ON VIEW chat_rbac.protections IS 'The protected tables, and what is wrong with their protection: {} if nothing. Calling protect() again puts it right, but for policies and triggers of others.';
+SELECT p.relation AS "table", p.spec ->> 'resource' AS resource,
+	ARRAY(SELECT CASE WHEN f.object <> format('%I.%I', n.nspname, c.relname) THEN f.object || ': ' ELSE '' END || f.finding
+		  FROM chat_rbac.table_findings(p.relation, p.spec) AS f) AS problems
+FROM chat_rbac.protection p LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace) ON c.oid = p.relation;
+COMMENT ON VIEW chat_rbac.protections IS 'The protected tables, and what is wrong with their protection: {} if nothing. Calling protect() again puts it right, but for policies and triggers of others; doctor() tells how.';

@@ -5,15 +5,15 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	part regclass;
+	new record;
 BEGIN
 	/* who makes a partition need not have rights on our tables, so this has its owner's */
-	FOR part IN
+	FOR new IN
 		WITH RECURSIVE up (tab, relid) AS (
 			SELECT d.objid, d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE d.classid = 'pg_class'::regclass
 			UNION
 			SELECT up.tab, i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.relid)
-		SELECT DISTINCT r.part FROM up JOIN chat_rbac.protection p ON p.relation = up.relid
+		SELECT DISTINCT r.part, p.relation, p.spec FROM up JOIN chat_rbac.protection p ON p.relation = up.relid
 		CROSS JOIN LATERAL chat_rbac.parts_of(up.tab) AS r (part)	-- not all of a tree for each of its many tables
 		JOIN pg_class c ON c.oid = r.part
 		WHERE r.part <> p.relation
@@ -22,7 +22,7 @@ BEGIN
 			AND NOT (c.relrowsecurity AND c.relforcerowsecurity AND EXISTS (
 			SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'chat_rbac_truncate' AND t.tgenabled = 'A'))
 	LOOP
-		PERFORM chat_rbac.guard_part(part);
+		PERFORM chat_rbac.guard_part(new.part), chat_rbac.add_mask_triggers(new.relation, new.spec, new.part);
 	END LOOP;
 END
 $$;
