@@ -3,7 +3,8 @@
 #	make, make install, make installcheck	as for every extension
 #	make demo		see it at work, in a throw-away cluster
 #	make psql		the same cluster, in psql (MEMBER=name: as that member)
-#	make test		all tests (TESTS="regress isolation pgtap tap style": only those)
+#	make test		all tests (TESTS="regress isolation pgtap tap attacks style": only those)
+#	make test-...		more of them, some long: see CONTRIBUTING.md
 #	make bench		compare with conditions written by hand
 #	make indent		lay out the C code; make check-style only checks
 #	make dist		the zip file for PGXN, from the last commit
@@ -70,7 +71,8 @@ all install installcheck clean:
 
 endif
 
-.PHONY: all install installcheck clean demo psql test bench indent check-style dist
+.PHONY: all install installcheck clean demo psql test bench indent check-style dist \
+	test-attacks test-standby test-upgrade test-faults test-matrix test-core test-sanitize test-fuzz
 
 demo:
 	@scripts/setup.sh demo
@@ -86,6 +88,29 @@ test:
 	@scripts/setup.sh test
 	+@scripts/install.sh
 	@scripts/test.sh $(TESTS)
+
+# Parts of "make test", and their long forms.
+test-attacks: TESTS = attacks
+test-standby: export PROVE_TESTS = test/t/006_standby.pl test/t/024_logical.pl
+test-upgrade: export PROVE_TESTS = test/t/009_dump.pl test/t/012_trail_dump.pl $(wildcard test/t/02[5-7]_*.pl)
+test-faults: export PROVE_TESTS = $(wildcard test/t/02[1-3]_*.pl)
+test-faults: export CHAT_RBAC_LONG = 1
+test-standby test-upgrade test-faults: TESTS = tap
+test-attacks test-standby test-upgrade test-faults: test
+	@[ $@ != test-upgrade ] || scripts/pg-upgrade.sh
+
+# What takes other servers, sources or compilers; each script gets what it needs.
+test-matrix:
+	@scripts/matrix.sh
+
+test-core:
+	@scripts/core-tests.sh
+
+test-sanitize:
+	@scripts/sanitize.sh
+
+test-fuzz:
+	@scripts/fuzz.sh
 
 bench:
 	@scripts/setup.sh bench

@@ -2,12 +2,13 @@
 #
 # test.sh: run the tests against the installed extension, in a throw-away cluster.
 #
-# Usage: scripts/test.sh [regress | isolation | pgtap | tap | style]...
+# Usage: scripts/test.sh [regress | isolation | pgtap | tap | attacks | style]...
 #
 # Without arguments all of them run.  Each shows its own closing lines, or all
 # that it said if it failed.  The last line adds up, where one test is a
-# pg_regress test, an isolation spec, a file of pgTAP or TAP assertions, or the
-# style check.  Exits with 0 only if something ran and nothing failed.
+# pg_regress test, an isolation spec, a file of pgTAP or TAP assertions or of
+# attacks, or the style check.  Exits with 0 only if something ran and nothing
+# failed.  PROVE_TESTS="FILE..." chooses among the files of "tap".
 #
 # The tests run from a copy of this project that belongs to the server's user,
 # so the checkout may be out of that user's reach.  What they leave (outputs,
@@ -24,16 +25,19 @@ declare -A tests=(
     [regress]='test/sql/*.sql'
     [isolation]='test/isolation/specs/*.spec'
     [pgtap]='test/pgtap/*.sql'
-    [tap]='test/t/*.pl'
+    [tap]=${PROVE_TESTS:-test/t/*.pl}
+    [attacks]='test/attacks/[0-9]*.sql'
     [style]='Makefile'
 )
-declare -A limit=([regress]=900 [isolation]=900 [pgtap]=900 [tap]=1800 [style]=300)
+declare -A limit=([regress]=900 [isolation]=900 [pgtap]=900 [tap]=1800 [attacks]=900 [style]=300)
 
 # The tests shall not talk to a make that started this script.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 dir=            # the cluster's folder; the copy of the project is in $dir/tree
+attacked=       # the folder of another cluster, for attacks
 child=          # the process that is running now, if any
+beside=         # and a runner beside it
 found=no        # whether there was a test, the style check aside
 all_passed=0
 all_failed=0
@@ -48,6 +52,7 @@ keep_results()
 {
     rm -rf results && mkdir results || return 0
     cp "$dir"/*.log results/
+    [ -z "$attacked" ] || cp "$attacked"/server.log results/attacks-server.log
     keep results regress
     keep regression.diffs regress.diffs
     keep output_iso/results isolation
@@ -57,13 +62,16 @@ keep_results()
 
 clean_up()
 {
+    local process
+
     trap '' INT TERM HUP
-    if [ -n "$child" ]; then
-        kill "$child" || true
-        wait "$child" || true
-    fi
+    for process in $child $beside; do
+        kill "$process" || true
+        wait "$process" || true
+    done
     if [ -n "$dir" ]; then
         keep_results || true
+        [ -z "$attacked" ] || "$cluster" drop "$attacked"
         "$cluster" drop "$dir"
     fi
 }
@@ -103,7 +111,7 @@ run_isolation()
 
 run_tap()
 {
-    in_cluster make -s -C "$dir/tree" installcheck REGRESS= ISOLATION=
+    in_cluster make -s -C "$dir/tree" installcheck REGRESS= ISOLATION= ${PROVE_TESTS:+"PROVE_TESTS=$PROVE_TESTS"}
 }
 
 run_pgtap()
@@ -115,6 +123,16 @@ run_pgtap()
         createdb pgtap
         psql -XqAt -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION chat_rbac" pgtap
         pg_prove -d pgtap test/pgtap/*.sql' "$dir/tree"
+}
+
+# An attack may want what only the server's configuration gives.
+run_attacks()
+{
+    attacked=$("$cluster" new)
+    "$cluster" start "$attacked" "shared_preload_libraries = 'pg_stat_statements'" 'compute_query_id = on' \
+        'wal_level = logical' 'max_replication_slots = 4' 'max_prepared_transactions = 10'
+    # shellcheck disable=SC2016 # $0 is for the inner shell
+    limited "$cluster" run "$attacked" bash -c 'cd "$0" && prove -j2 --exec scripts/attack.sh test/attacks/[0-9]*.sql' "$dir/tree"
 }
 
 run_style()
@@ -159,7 +177,7 @@ count_tests()
 {
     case $runner in
         regress | isolation) count_regress ;;
-        pgtap | tap) count_prove ;;
+        pgtap | tap | attacks) count_prove ;;
         style) if [ "$status" = 0 ]; then passed=1; else failed=1; fi ;;
     esac
 }
@@ -181,7 +199,8 @@ run_and_count()
 {
     local files status log began=$SECONDS passed=0 failed=0 skipped=0
 
-    mapfile -t files < <(compgen -G "${tests[$runner]}")
+    # shellcheck disable=SC2086 # patterns
+    mapfile -t files < <(ls -d ${tests[$runner]} 2>/dev/null)
     if [ ${#files[@]} = 0 ]; then
         echo "== $runner: no tests, skipped"
         return
@@ -210,8 +229,35 @@ run_and_count()
     all_skipped=$((all_skipped + skipped))
 }
 
+# shellcheck disable=SC2030,SC2031 # its counts come by a file
+start_beside()
+{
+    (
+        trap '[ -z "$child" ] || kill "$child"; exit 143' INT TERM HUP
+        all_passed=0 all_failed=0 all_skipped=0
+        run_and_count >"$dir/beside.said"
+        echo "$all_passed $all_failed $all_skipped" >"$dir/beside.counts"
+    ) &
+    beside=$!
+    found=yes
+}
+
+# shellcheck disable=SC2031
+join_beside()
+{
+    local passed=0 failed=1 skipped=0
+
+    wait "$beside" || true
+    beside=
+    cat "$dir/beside.said"
+    read -r passed failed skipped <"$dir/beside.counts" || true
+    all_passed=$((all_passed + passed))
+    all_failed=$((all_failed + failed))
+    all_skipped=$((all_skipped + skipped))
+}
+
 runners=("$@")
-[ $# -gt 0 ] || runners=(regress isolation pgtap tap style)
+[ $# -gt 0 ] || runners=(regress isolation pgtap tap attacks style)
 for runner in "${runners[@]}"; do
     if [ -z "${tests[$runner]:-}" ]; then
         sed -n 's/^# //; /^Usage/p' "$0" >&2
@@ -230,7 +276,13 @@ else
 fi
 
 for runner in "${runners[@]}"; do
+    # pgTAP has the cluster, and TAP tests make their own: these two run side by side.
+    if [ "$runner" = pgtap ] && [[ " ${runners[*]} " = *' tap '* ]]; then
+        start_beside
+        continue
+    fi
     run_and_count
+    [ "$runner" != tap ] || [ -z "$beside" ] || join_beside
 done
 
 echo
