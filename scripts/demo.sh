@@ -627,6 +627,21 @@ show_morning()
     expect "a dashboard changes nothing" "${answers[-1]/read-only transaction/}" != "${answers[-1]}"
 }
 
+show_doctor()
+{
+    local found
+
+    heading "Is anything open?"
+    found=$(sql <<<'SELECT severity, object, finding FROM chat_rbac.doctor()')
+    echo "        ${dim}SELECT * FROM chat_rbac.doctor();$plain"
+    echo "        => $bold${found:-(no rows)}$plain"
+    expect "doctor() finds nothing" "$found" = ''
+    found=$(sql -F ' | ' <<<"BEGIN; ALTER TABLE inbox.conversation NO FORCE ROW LEVEL SECURITY; SELECT * FROM chat_rbac.doctor(); ROLLBACK")
+    echo "        ${dim}ALTER TABLE inbox.conversation NO FORCE ROW LEVEL SECURITY; SELECT * FROM chat_rbac.doctor();$plain"
+    echo "        => $bold$found$plain"
+    expect "and finds what is broken on purpose" "$found" = "error | inbox.conversation | row-level security does not hold for the owner | ALTER TABLE inbox.conversation FORCE ROW LEVEL SECURITY;"
+}
+
 demo()
 {
     cat <<END
@@ -650,6 +665,7 @@ END
     show_administration
     show_reasons
     show_morning
+    show_doctor
 
     echo
     if [ $broken != 0 ]; then

@@ -30,7 +30,10 @@ BEGIN
 	UNION ALL
 	SELECT 'warning', $1.view::text, format('%s may read %s past it', p.reader, array_to_string(p.readable, ', ')), p.statement
 	FROM chat_rbac.readers_past($1.relation, CASE WHEN $1.spec @> '{"audited": true}'
-		THEN ARRAY(SELECT jsonb_array_elements_text($1.spec -> 'columns')::name) ELSE chat_rbac.hidden_columns($1.relation) END) AS p;
+		THEN ARRAY(SELECT jsonb_array_elements_text($1.spec -> 'columns')::name) ELSE chat_rbac.hidden_columns($1.relation) END) AS p
+	/* others may well read a table unrecorded, but not those for whom an audited view was made */
+	WHERE p.readable && chat_rbac.hidden_columns($1.relation) OR p.reader = 'PUBLIC'
+		OR p.reader IN (SELECT quote_ident(g) FROM jsonb_array_elements_text($1.spec -> 'grant') AS g);
 
 	IF reader.rolsuper OR reader.rolbypassrls OR reader.rolcanlogin OR pg_has_role(reader.oid, base.relowner, 'MEMBER') THEN
 		RETURN QUERY SELECT 'error', $1.view::text, format('role "%s" is more than a reader', reader.rolname),
