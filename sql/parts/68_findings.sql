@@ -15,19 +15,45 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION chat_rbac.protect_again(regclass) IS 'Internal to doctor(): the call that makes again what protect() once made.';
 
-CREATE FUNCTION chat_rbac.canonical_query(query text) RETURNS text
+CREATE FUNCTION chat_rbac.canonical_query(query text, owner regrole) RETURNS text
 LANGUAGE C STABLE STRICT COST 1000
 AS 'MODULE_PATHNAME', 'chat_rbac_canonical_query';
-COMMENT ON FUNCTION chat_rbac.canonical_query(text) IS 'Internal to doctor(): how PostgreSQL writes a SELECT, which is not run.';
+COMMENT ON FUNCTION chat_rbac.canonical_query(text, regrole) IS 'Internal to doctor(): how PostgreSQL writes a SELECT, which is not run. It is parsed as a role whose rights the caller has (else SQLSTATE 42501).';
 
 CREATE FUNCTION chat_rbac.is_same_condition(relation regclass, a text, b text) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT CASE WHEN a IS NULL OR b IS NULL THEN a IS NULL AND b IS NULL
-		ELSE chat_rbac.canonical_query(format('SELECT %s FROM %s', a, relation)) = chat_rbac.canonical_query(format('SELECT %s FROM %s', b, relation)) END;
+		ELSE chat_rbac.canonical_query(format('SELECT %s FROM %s', a, relation), c.relowner) = chat_rbac.canonical_query(format('SELECT %s FROM %s', b, relation), c.relowner) END
+	FROM pg_class c WHERE c.oid = relation;
 END;
 COMMENT ON FUNCTION chat_rbac.is_same_condition(regclass, text, text) IS 'Internal to doctor(): do two texts say the same of a row of a table? NULL is like NULL only.';
+
+CREATE FUNCTION chat_rbac.spec_names(relation regclass, spec jsonb) RETURNS TABLE (tab text, col text)
+LANGUAGE sql STABLE ROWS 20
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT relation::text, v.name FROM (
+		SELECT spec ->> 'org'
+		UNION SELECT spec #>> '{parent,column}'
+		UNION SELECT u.value FROM jsonb_each_text(spec -> 'units') AS u
+		UNION SELECT coalesce(r.value ->> 'key', r.value #>> '{linked,key}') FROM jsonb_each(spec -> 'relations') AS r
+		UNION SELECT t.key FROM jsonb_each(spec -> 'relations') AS r, jsonb_object_keys(r.value) AS t (key) WHERE NOT (r.value ? 'table' OR r.value ? 'linked')
+		UNION SELECT a ->> 'column' FROM jsonb_array_elements(spec -> 'actions') AS a
+		UNION SELECT a #>> '{}' FROM jsonb_path_query(spec -> 'audit', '$.*[*]') AS a
+		UNION SELECT w.key FROM jsonb_object_keys(spec -> 'work') AS w (key)
+		UNION SELECT t.key FROM jsonb_each(spec -> 'work') AS w, jsonb_object_keys(w.value) AS t (key)) AS v (name)
+	WHERE v.name IS NOT NULL
+	UNION ALL
+	SELECT o.value ->> 'table', o.value ->> k.key
+	FROM (SELECT spec -> 'parent' UNION ALL SELECT r.value FROM jsonb_each(spec -> 'relations') AS r UNION ALL SELECT r.value -> 'linked' FROM jsonb_each(spec -> 'relations') AS r) AS o (value),
+		(VALUES ('row'), ('member'), ('column'), ('key'), ('org')) AS k (key)
+	WHERE o.value ? 'table' AND o.value ? k.key
+		/* whose columns these are: a parent's "column" is the child's, and a link table's "key" the table's own */
+		AND (k.key <> 'column' OR o.value <> spec -> 'parent') AND (k.key <> 'key' OR o.value = spec -> 'parent');
+END;
+COMMENT ON FUNCTION chat_rbac.spec_names(regclass, jsonb) IS 'Internal to doctor(): the columns that a checked specification names, of its own table and of others.';
 
 CREATE FUNCTION chat_rbac.part_findings(relation regclass) RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE ROWS 2
@@ -82,8 +108,18 @@ CREATE FUNCTION chat_rbac.policy_findings(relation regclass, spec jsonb) RETURNS
 LANGUAGE plpgsql STABLE ROWS 2
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	with_another text := format('SELECT chat_rbac.protect(%L, ...);  -- with a specification that fits', relation);
 BEGIN
-	PERFORM chat_rbac.spec_check(relation, spec);
+	/* not spec_check(): that tries literals, and runs what an owner may have made of a column's type */
+	RETURN QUERY
+	SELECT 'error', relation::text, CASE WHEN t.id IS NULL THEN format('its specification names table %s, which does not exist', n.tab)
+			ELSE format('its specification names column "%s" of %s, which does not exist', n.col, n.tab) END, with_another
+	FROM chat_rbac.spec_names(relation, spec) AS n CROSS JOIN LATERAL chat_rbac.table_named(n.tab) AS t (id)
+	WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.id AND a.attname = n.col AND a.attnum > 0 AND NOT a.attisdropped);
+	IF FOUND THEN
+		RETURN;
+	END IF;
 	RETURN QUERY
 	WITH wanted AS (
 		SELECT * FROM chat_rbac.policies_of(relation, spec)
@@ -105,8 +141,7 @@ BEGIN
 	FROM found f
 	WHERE f.polpermissive AND NOT EXISTS (SELECT FROM wanted w WHERE w.name = f.polname);
 EXCEPTION WHEN OTHERS THEN
-	RETURN QUERY SELECT 'error', relation::text, 'its specification does not fit it any more: ' || regexp_replace(SQLERRM, '^invalid specification: ', ''),
-		format('SELECT chat_rbac.protect(%L, ...);  -- with one that does', relation);
+	RETURN QUERY SELECT 'error', relation::text, 'its specification does not fit it: ' || SQLERRM, with_another;
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.policy_findings(regclass, jsonb) IS 'Internal to doctor(): policies of a protected table that are missing, altered, or not chat_rbac''s.';

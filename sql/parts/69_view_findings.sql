@@ -46,7 +46,8 @@ BEGIN
 	PERFORM chat_rbac.view_check($1.relation, protection, $1.spec);
 	RETURN QUERY
 	SELECT 'error', $1.view::text, 'its query is not the one that create_view() made', again
-	WHERE chat_rbac.canonical_query(pg_get_viewdef($1.view)) <> chat_rbac.canonical_query(chat_rbac.view_query($1.relation, protection, $1.spec, $1.gate));
+	WHERE chat_rbac.canonical_query(pg_get_viewdef($1.view), class.relowner)
+		<> chat_rbac.canonical_query(chat_rbac.view_query($1.relation, protection, $1.spec, $1.gate), base.relowner);
 EXCEPTION WHEN OTHERS THEN
 	RETURN QUERY SELECT 'error', $1.view::text, 'its specification does not fit any more: ' || regexp_replace(SQLERRM, '^invalid specification: ', ''),
 		format('SELECT chat_rbac.create_view(%L, ...);  -- with one that does', $1.relation::text);

@@ -94,6 +94,28 @@ SELECT * FROM pg_temp.broken_by('ALTER POLICY see ON chat_rbac.member USING (tru
 -- only narrower
 SELECT * FROM pg_temp.broken_by('CREATE POLICY narrower ON regress_doctor.chat AS RESTRICTIVE USING (id > 0)');
 
+-- what an owner has put into a policy does not run as the superuser who looks
+SET ROLE regress_chat_rbac_owner;
+CREATE FUNCTION regress_doctor.spy(text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+		RAISE 'this runs as a superuser';
+	END IF;
+	RETURN true;
+END
+$$;
+CREATE DOMAIN regress_doctor.word AS text CHECK (regress_doctor.spy(VALUE));
+CREATE TYPE regress_doctor.words AS RANGE (subtype = regress_doctor.word);
+ALTER POLICY chat_rbac_org ON regress_doctor.chat USING (org_id = chat_rbac.current_org() AND NOT isempty('[a,b]'::regress_doctor.words));
+RESET ROLE;
+SELECT '[a,b]'::regress_doctor.words;	-- fail
+SELECT * FROM chat_rbac.doctor();
+SELECT chat_rbac.protect('regress_doctor.chat', chat_rbac.protection('regress_doctor.chat')) \g /dev/null
+SELECT * FROM chat_rbac.doctor();
+SET ROLE regress_chat_rbac_app;
+SELECT chat_rbac.canonical_query('SELECT 1', 'postgres');	-- fail
+RESET ROLE;
+
 \echo -- Triggers
 SELECT * FROM pg_temp.broken_by('ALTER TABLE regress_doctor.customer DISABLE TRIGGER zz_chat_rbac_guard');
 SELECT * FROM pg_temp.broken_by('ALTER TABLE regress_doctor.customer ENABLE TRIGGER "00_chat_rbac_audit", ENABLE REPLICA TRIGGER chat_rbac_truncate');
