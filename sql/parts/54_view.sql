@@ -349,13 +349,14 @@ AS $$
 DECLARE
 	made record;
 BEGIN
-	FOR made IN SELECT * FROM chat_rbac.mask_triggers(relation, protection) AS m WHERE m.part = coalesce(add_mask_triggers.part, m.part) LOOP
+	FOR made IN SELECT * FROM chat_rbac.mask_triggers(relation, protection) AS m WHERE m.part = coalesce(add_mask_triggers.part, m.part)
+		AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.part AND t.tgname = m.name) LOOP
 		EXECUTE made.statement;
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', made.part, made.name);
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.add_mask_triggers(regclass, jsonb, regclass) IS 'Internal to create_view(): makes the triggers of masked columns, of all of a table or of a child that has none.';
+COMMENT ON FUNCTION chat_rbac.add_mask_triggers(regclass, jsonb, regclass) IS 'Internal to create_view(): makes the triggers of masked columns that are missing, of a table and its children or of one of these.';
 
 CREATE FUNCTION chat_rbac.make_mask_triggers(relation regclass, protection jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE
