@@ -123,8 +123,8 @@ CREATE FUNCTION whole.question(OUT what text, OUT query text) RETURNS SETOF reco
 		'UPDATE inbox.customer SET phone = ''1'' WHERE org_id = 1 AND id = 5',
 		'INSERT INTO inbox.message (org_id, id, conversation_id, kind, body) VALUES (1, 1000, 12, ''note'', ''x'')',
 		'DELETE FROM inbox.task WHERE org_id = 1 AND id = 1',
-		'INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) SELECT 1, 6, role_id FROM chat_rbac.role WHERE org_id = 1 AND name = ''Sales''',
-		'INSERT INTO chat_rbac.role_grant (org_id, member_id, role_id) SELECT 1, 12, role_id FROM chat_rbac.role WHERE org_id = 1 AND name = ''Temp''',
+		'INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id) SELECT 1, 1000, 6, role_id FROM chat_rbac.role WHERE org_id = 1 AND name = ''Sales''',
+		'INSERT INTO chat_rbac.role_grant (org_id, grant_id, member_id, role_id) SELECT 1, 1000, 12, role_id FROM chat_rbac.role WHERE org_id = 1 AND name = ''Temp''',
 		'UPDATE chat_rbac.unit SET parent_id = 2 WHERE org_id = 1 AND unit_id = 1',
 		'UPDATE chat_rbac.member SET name = ''x'' WHERE org_id = 1 AND member_id = 12']) AS d
 $$;
