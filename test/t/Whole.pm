@@ -12,7 +12,7 @@ use ChatRbac;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(add_roles add_whole matrix same_matrix);
+our @EXPORT = qw(add_roles add_whole matrix same_matrix same_lines);
 
 my $folder = "$FindBin::RealBin/../whole";
 
@@ -42,8 +42,8 @@ sub matrix
 	return [ split /\n/, sql($node, "$before SELECT * FROM whole.matrix()", %opt) ];
 }
 
-# Two matrices are the same, but for questions that match "but"; where not, a few of the differences are shown.
-sub same_matrix
+# Two lists of lines are the same, but for those that match "but"; where not, a few of the differences are shown.
+sub same_lines
 {
 	my ($got, $right, $name, %opt) = @_;
 	my $but = $opt{but} // qr/^(?!)/;
@@ -51,7 +51,15 @@ sub same_matrix
 	my @right = grep { $_ !~ $but } @$right;
 	my @wrong = grep { ($got[$_] // '') ne ($right[$_] // '') } 0 .. ($#got > $#right ? $#got : $#right);
 
-	ok(!@wrong && @right > 500, $name) or diag map { "got:   " . ($got[$_] // '') . "\nright: " . ($right[$_] // '') . "\n" } @wrong[ 0 .. ($#wrong > 9 ? 9 : $#wrong) ];
+	ok(!@wrong && @right >= ($opt{least} // 1), $name) or diag map { "got:   " . ($got[$_] // '') . "\nright: " . ($right[$_] // '') . "\n" } @wrong[ 0 .. ($#wrong > 9 ? 9 : $#wrong) ];
+	return;
+}
+
+sub same_matrix
+{
+	my ($got, $right, $name, %opt) = @_;
+
+	same_lines($got, $right, $name, least => 500, %opt);
 	return;
 }
 

@@ -106,7 +106,7 @@ CREATE FUNCTION whole.question(OUT what text, OUT query text) RETURNS SETOF reco
 		('x.org_id || ''/'' || x.id', ARRAY['inbox.conversation', 'inbox.message', 'inbox.customer', 'inbox.task', 'inbox.lead', 'inbox.broadcast', 'inbox.setting', 'inbox.integration', 'inbox.ticket', 'inbox.ticket_2', 'inbox.reply_target']),
 		('x.org_id || ''/'' || x.conversation_id || ''/'' || x.member_id', '{inbox.participant}'),
 		('x::text', '{inbox.card,inbox.task_read,inbox.report_workload,chat_rbac.org,chat_rbac.unit,chat_rbac.member,chat_rbac.role,chat_rbac.role_grant,chat_rbac.separation,chat_rbac.separation_role,chat_rbac.signing_key,chat_rbac.effective_permissions,chat_rbac.grants,chat_rbac.role_tree}'),
-		('x.event_id::text', '{"(SELECT * FROM chat_rbac.audit_event WHERE operation <> ''read'') AS","(SELECT * FROM chat_rbac.activity WHERE did <> ''viewed'') AS"}')) AS v (k, ts), unnest(v.ts) AS t
+		('x.event_id::text', '{"(SELECT * FROM chat_rbac.audit_event JOIN whole.event USING (event_id)) AS","(SELECT * FROM chat_rbac.activity JOIN whole.event USING (event_id)) AS"}')) AS v (k, ts), unnest(v.ts) AS t
 	UNION ALL
 	SELECT 'whoami', 'SELECT w::text FROM chat_rbac.whoami() AS w'
 	UNION ALL
@@ -152,3 +152,6 @@ BEGIN
 END
 $$;
 SELECT chat_rbac.audit_seal();
+-- the others will be about what is done with the database
+CREATE TABLE whole.event AS SELECT event_id FROM chat_rbac.audit_event;
+GRANT SELECT ON whole.event TO PUBLIC;
