@@ -189,6 +189,21 @@ find_proxy(Oid *owner)
 }
 
 /*
+ * pg_dump lets nothing be read by a view, lest somebody's be read as who dumps.
+ * With --enable-row-security it asks us, and we read views of our own.
+ */
+static void
+read_our_views(void)
+{
+	const char *restricted = GetConfigOption("restrict_nonsystem_relation_kind", true, false);
+
+	/* minor releases of 2024 know it */
+	if (restricted != NULL && restricted[0] != '\0')
+		(void) set_config_option("restrict_nonsystem_relation_kind", "", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
  * rbac_catalog_open
  *		Begin reading our tables.  Throws when the extension cannot answer.
  */
@@ -211,6 +226,7 @@ rbac_catalog_open(RbacCatalogScope *scope)
 	scope->guc_level = NewGUCNestLevel();
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
+	read_our_views();
 	SPI_connect();
 }
 

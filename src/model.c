@@ -8,12 +8,18 @@
  * one org, and then looks under a snapshot taken after the lock was had: it
  * sees what the other session committed at any isolation level.
  *
+ * What a subscription applies has been looked at by the publisher, at the end
+ * of each statement.  Its rows come one by one, and there may be a cycle between
+ * two of them; refusing it would stop the subscription, with every revocation
+ * that is still to come.
+ *
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
 
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -78,6 +84,8 @@ chat_rbac_refuse_cycle(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired after insert or update, for each row, with two column names",
 						"chat_rbac.refuse_cycle")));
+	if (IsLogicalWorker())
+		return PointerGetDatum(NULL);
 
 	row = TRIGGER_FIRED_BY_UPDATE(trigdata->tg_event) ? trigdata->tg_newtuple : trigdata->tg_trigtuple;
 	args[0] = row_column(trigdata, row, "org_id", &isnull[0]);

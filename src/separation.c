@@ -15,12 +15,15 @@
  * all of these.  As that lock goes on to the stronger one without waiting for
  * others like it, two grants do not wait for each other in a circle.
  *
+ * What a subscription applies is not looked at again: see model.c.
+ *
  *-------------------------------------------------------------------------
  */
 #include "chat_rbac.h"
 
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -192,6 +195,8 @@ chat_rbac_refuse_joint(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired after insert or update, for each row",
 						"chat_rbac.refuse_joint")));
+	if (IsLogicalWorker())
+		return PointerGetDatum(NULL);
 
 	CommandCounterIncrement();	/* the other rows of this command count */
 	table = RelationGetRelationName(trigdata->tg_relation);

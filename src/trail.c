@@ -32,6 +32,8 @@
 #include "parser/parse_func.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "replication/logicalworker.h"
+#include "replication/worker_internal.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -434,6 +436,15 @@ client_address(void)
 	return address;
 }
 
+/* The application; what a subscription applies is its own deed here. */
+static const char *
+by_application(void)
+{
+	if (IsLogicalWorker() && MySubscription != NULL)
+		return psprintf("subscription %s", MySubscription->name);
+	return application_name;
+}
+
 /*
  * rbac_trail_who
  *		Who acts and how, for the events of one command; grants are the member's
@@ -455,7 +466,7 @@ rbac_trail_who(const RbacGrants *grants)
 	who->session_role = CStringGetTextDatum(GetUserNameFromId(GetAuthenticatedUserId(), true) ? : "");
 	who->request_id = text_or_null(rbac_identity_request_id());
 	who->reason = text_or_null(rbac_identity_reason());
-	who->application_name = text_or_null(application_name);
+	who->application_name = text_or_null(by_application());
 	who->client_addr = client_address();
 	return who;
 }
