@@ -209,8 +209,9 @@ BEGIN
 	RETURN result;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
-	-- the statement, and so the markers in it, is the attacker's own
-	RETURN result || concat_ws(E'\n', 'ERROR ' || SQLSTATE || ': ' || message, detail, hint, replace(context, statement, ''));
+	-- the statement, and so the markers in it, is the attacker's own; who called this function does not matter
+	RETURN result || concat_ws(E'\n', 'ERROR ' || SQLSTATE || ': ' || message, detail, hint,
+		regexp_replace(replace(context, statement, ''), '(SQL statement ""\n)?PL/pgSQL function lab\.attempt.*', ''));
 END $$;
 
 -- The attacker's table for what functions get to see, and two that tell: what they are given
