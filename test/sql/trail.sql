@@ -88,8 +88,8 @@ UPDATE chat_rbac.audit_event SET reason = 'x'; -- fail
 DELETE FROM chat_rbac.audit_event WHERE false; -- fail
 TRUNCATE chat_rbac.audit_event; -- fail
 INSERT INTO chat_rbac.audit_event DEFAULT VALUES; -- fail
-COPY chat_rbac.audit_event FROM STDIN; -- fail
-\.
+-- fail; from a file, as after an error not every psql skips data that follows
+\copy chat_rbac.audit_event FROM /dev/null
 MERGE INTO chat_rbac.audit_event e USING (VALUES (1)) v (n) ON e.event_id = v.n WHEN MATCHED THEN DELETE; -- fail
 TABLE chat_rbac.audit_event_2001_01;
 UPDATE chat_rbac.audit_event_2001_01 SET reason = 'x'; -- fail
