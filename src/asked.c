@@ -49,7 +49,7 @@ static RbacQuery grants_of_member = {
 	"   UNION ALL SELECT p.parent_id, p.name OPERATOR(pg_catalog.||) ' / ' OPERATOR(pg_catalog.||) up.path, up.n OPERATOR(pg_catalog.+) 1"
 	"   FROM up JOIN chat_rbac.unit p ON p.org_id OPERATOR(pg_catalog.=) $1 AND p.unit_id OPERATOR(pg_catalog.=) up.parent_id)"
 	"  SELECT up.path FROM up ORDER BY up.n USING OPERATOR(pg_catalog.>) LIMIT 1),"
-	" g.shift, g.shift::text"
+	" g.shift, g.shift::pg_catalog.text"
 	" FROM chat_rbac.role_grant g"
 	" LEFT JOIN chat_rbac.unit u ON u.org_id OPERATOR(pg_catalog.=) g.org_id AND u.unit_id OPERATOR(pg_catalog.=) g.unit_id"
 	" WHERE g.org_id OPERATOR(pg_catalog.=) $1 AND g.member_id OPERATOR(pg_catalog.=) $2"

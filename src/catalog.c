@@ -5,8 +5,9 @@
  *
  * Reads go through SPI with kept plans, as the owner of the tables and under
  * a snapshot taken now, never the transaction's: a revoked grant must not live
- * on in a REPEATABLE READ transaction.  Every query names schema and operator,
- * because the caller's search_path holds.
+ * on in a REPEATABLE READ transaction.  Every query names the schemas of what it
+ * uses; the caller's search_path is set aside all the same, because what it finds
+ * for a name that lacks one, a domain called text, say, would run as the owner.
  *
  * rbac_catalog_open and _close bracket the reads.  An error in between needs no
  * cleaning up here: aborting the (sub)transaction restores user and settings,
@@ -222,8 +223,10 @@ rbac_catalog_open(RbacCatalogScope *scope)
 	 */
 	scope->snapshot = RegisterSnapshot(GetCatalogSnapshot(proxy));
 
-	/* our walks look dearer to the planner than they are */
 	scope->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	/* our walks look dearer to the planner than they are */
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	read_our_views();

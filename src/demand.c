@@ -21,7 +21,7 @@
 
 /* Only whose grants are not all for good, or do not all count, is asked for how long; lasting are those that do. */
 #define DEMAND_COLUMNS(org, me, lasting) \
-	"SELECT d.permission::text, d.unit_id, d.reason, d.refusal, d.hint, d.until," \
+	"SELECT d.permission::pg_catalog.text, d.unit_id, d.reason, d.refusal, d.hint, d.until," \
 	" CASE WHEN d.until IS NULL THEN NULL" \
 	"  WHEN NOT EXISTS (SELECT FROM chat_rbac.role_grant g WHERE g.org_id OPERATOR(pg_catalog.=) " org \
 	"   AND g.member_id OPERATOR(pg_catalog.=) " me \

@@ -23,7 +23,7 @@ DECLARE
 BEGIN
 	LOOP
 		SELECT t.* INTO row FROM pg_type t WHERE t.oid = base_type.type;
-		EXIT WHEN row.typtype <> 'd';
+		EXIT WHEN row.typtype IS DISTINCT FROM 'd';
 		type := row.typbasetype;
 		typmod := row.typtypmod;
 	END LOOP;

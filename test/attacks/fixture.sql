@@ -191,27 +191,28 @@ BEGIN
 END $$;
 
 -- Run a statement, and tell all that comes of it: its rows, or the error with all of its fields.
-CREATE FUNCTION lab.attempt(statement text) RETURNS text LANGUAGE plpgsql AS $$
+-- The path is the attacker's, so all names have their schema.
+CREATE FUNCTION lab.attempt(statement pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql AS $$
 DECLARE
-	result text := '';
+	result pg_catalog.text := '';
 	r record;
-	message text; detail text; hint text; context text; n text;
+	message pg_catalog.text; detail pg_catalog.text; hint pg_catalog.text; context pg_catalog.text; n pg_catalog.text;
 BEGIN
-	IF statement ~* '^\s*(select|with|table|values|explain|show|fetch|execute)\M|\mreturning\M' THEN
+	IF statement OPERATOR(pg_catalog.~*) '^\s*(select|with|table|values|explain|show|fetch|execute)\M|\mreturning\M' THEN
 		FOR r IN EXECUTE statement LOOP
-			result := result || r::text || E'\n';
+			result := pg_catalog.concat(result, r, E'\n');
 		END LOOP;
 	ELSE
 		EXECUTE statement;
 		GET DIAGNOSTICS n = ROW_COUNT;
-		result := n || E'\n';
+		result := pg_catalog.concat(n, E'\n');
 	END IF;
 	RETURN result;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
 	-- the statement, and so the markers in it, is the attacker's own; who called this function does not matter
-	RETURN result || concat_ws(E'\n', 'ERROR ' || SQLSTATE || ': ' || message, detail, hint,
-		regexp_replace(replace(context, statement, ''), '(SQL statement ""\n)?PL/pgSQL function lab\.attempt.*', ''));
+	RETURN pg_catalog.concat(result, 'ERROR ', SQLSTATE, ': ', message, E'\n', detail, E'\n', hint, E'\n',
+		pg_catalog.regexp_replace(pg_catalog.replace(context, statement, ''), '(SQL statement ""\n)?PL/pgSQL function lab\.attempt.*', ''));
 END $$;
 
 -- The attacker's table for what functions get to see, and two that tell: what they are given
