@@ -42,14 +42,6 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 
-# The files of the project, without what was built or left by tests, into $1.
-copy_project()
-{
-    git ls-files -z --cached --others --exclude-standard |
-        perl -0 -ne 'chomp; print "$_\0" if -e' |
-        tar -cf - --null -T - | tar -xf - --no-same-owner -C "$1"
-}
-
 # Where a server's own assertions are off, ours work all the same: what they call
 # is part of every server.
 declare -A flags=([plain]=-Werror [asserts]='-Werror -DUSE_ASSERT_CHECKING')
@@ -63,8 +55,7 @@ run_form()
     if [ "$form" = asserts ] && [ -z "${TESTS:-}${CHAT_RBAC_LONG:-}" ]; then
         runners=(regress isolation pgtap attacks)
     fi
-    tree=$(mktemp -d "$root/tmp/matrix.XXXXXX")
-    copy_project "$tree"
+    tree=$("$chroot" copy "$root")
     version=$("$chroot" run "$root" sh -c '/usr/lib/postgresql/*/bin/pg_config --version')
     echo "== $version, $name, $form"
     # shellcheck disable=SC2016 # all of it is for the inner shell
