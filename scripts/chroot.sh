@@ -4,6 +4,7 @@
 #
 # Usage: scripts/chroot.sh make NAME                    make it, unless it is there, and print its folder
 #        scripts/chroot.sh run DIR [-u USER] [-b FOLDER] COMMAND [ARG]...
+#        scripts/chroot.sh copy DIR                     copy this project into its /tmp, and print the folder
 #        scripts/chroot.sh source NAME DIR              PostgreSQL's source, of the same release, into DIR/src
 #
 # NAME is 15, 17, 18 or i386, which is 15 on a 32-bit system: an int8 is not
@@ -194,6 +195,18 @@ run()
     return $status
 }
 
+# Without what was built or left by tests: that is of another system.
+copy()
+{
+    local to
+
+    to=$(mktemp -d "$dir/tmp/chat_rbac.tree.XXXXXX")
+    chmod 755 "$to"
+    tar -C "$(dirname "$0")/.." -cf - --exclude=./.git --exclude=./results --exclude=./tmp_check --exclude=node_modules \
+        --exclude='*.o' --exclude='*.bc' --exclude='*.so' . | tar -C "$to" -xf - --no-same-owner
+    echo "$to"
+}
+
 # The source package of what the chroot has, by apt with lists of its own: those
 # of the machine stay as they are.
 fetch_source()
@@ -236,6 +249,11 @@ case $command in
         dir=$(realpath "$2")
         shift 2
         run "$@"
+        ;;
+    copy)
+        [ $# = 2 ] || usage
+        dir=$(realpath "$2")
+        copy
         ;;
     source)
         [ $# = 3 ] || usage

@@ -20,7 +20,8 @@ cd "$(dirname "$0")/.."
 top=$PWD
 cluster=$top/scripts/cluster.sh
 
-# Where the tests of a runner are, and how many seconds it may take.
+# Where the tests of a runner are, and how many seconds it may take, times
+# $CHAT_RBAC_PATIENCE on a machine that does other things too.
 declare -A tests=(
     [regress]='test/sql/*.sql'
     [isolation]='test/isolation/specs/*.spec'
@@ -84,12 +85,14 @@ trap 'exit 129' HUP
 # status to $status.  In the background, because only "wait" heeds signals.
 limited()
 {
-    timeout --kill-after=15 "${limit[$runner]}" "$@" >"$log" 2>&1 </dev/null &
+    local seconds=$((limit[$runner] * ${CHAT_RBAC_PATIENCE:-1}))
+
+    timeout --kill-after=15 $seconds "$@" >"$log" 2>&1 </dev/null &
     child=$!
     status=0
     wait "$child" || status=$?
     child=
-    [ $status != 124 ] || echo "stopped after ${limit[$runner]} seconds" >>"$log"
+    [ $status != 124 ] || echo "stopped after $seconds seconds" >>"$log"
 }
 
 in_cluster()

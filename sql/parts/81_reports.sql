@@ -122,9 +122,9 @@ BEGIN ATOMIC
 	)
 	SELECT c.agent_id, m.name,
 		CASE WHEN k.rows THEN c.handled END, CASE WHEN k.rows THEN c.replies END, CASE WHEN k.rows THEN c.first_responses END,
-		make_interval(secs => round(c.first_response[1])), make_interval(secs => round(c.first_response[2])),
+		make_interval(secs => round(c.first_response[1]::numeric)), make_interval(secs => round(c.first_response[2]::numeric)),
 		CASE WHEN k.own_deeds THEN c.claimed END, CASE WHEN k.own_deeds THEN c.closed END,
-		make_interval(secs => round(c.resolution[1])), make_interval(secs => round(c.resolution[2])),
+		make_interval(secs => round(c.resolution[1]::numeric)), make_interval(secs => round(c.resolution[2]::numeric)),
 		CASE WHEN k.own_deeds THEN c.reopened END, CASE WHEN k.deeds THEN c.transferred_in END, CASE WHEN k.own_deeds THEN c.transferred_out END
 	FROM counted c CROSS JOIN known k
 	LEFT JOIN chat_rbac.member m ON m.org_id = chat_rbac.current_org() AND m.member_id = c.agent_id
@@ -188,9 +188,9 @@ BEGIN ATOMIC
 	SELECT u.unit_id, u.name, u.kind,
 		CASE WHEN k.rows THEN coalesce(c.opened, 0) END, CASE WHEN k.rows THEN coalesce(c.handled, 0) END,
 		CASE WHEN k.rows THEN coalesce(c.replies, 0) END, CASE WHEN k.rows THEN coalesce(c.first_responses, 0) END,
-		make_interval(secs => round(c.first_response[1])), make_interval(secs => round(c.first_response[2])),
+		make_interval(secs => round(c.first_response[1]::numeric)), make_interval(secs => round(c.first_response[2]::numeric)),
 		CASE WHEN k.deeds THEN coalesce(c.claimed, 0) END, CASE WHEN k.deeds THEN coalesce(c.closed, 0) END,
-		make_interval(secs => round(c.resolution[1])), make_interval(secs => round(c.resolution[2])),
+		make_interval(secs => round(c.resolution[1]::numeric)), make_interval(secs => round(c.resolution[2]::numeric)),
 		CASE WHEN k.deeds THEN coalesce(c.reopened, 0) END, CASE WHEN k.deeds THEN coalesce(came.n, 0) END, CASE WHEN k.deeds THEN coalesce(went.n, 0) END
 	FROM (SELECT DISTINCT s.unit_id FROM scope s) AS s CROSS JOIN known k
 	JOIN chat_rbac.unit u ON u.org_id = chat_rbac.current_org() AND u.unit_id = s.unit_id

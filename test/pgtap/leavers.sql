@@ -66,11 +66,11 @@ SELECT b.top, u.* FROM b JOIN chat_rbac.unit u ON u.org_id = 1 AND u.unit_id = b
 
 -- All rows, the units that each is at, and whose open work it is
 CREATE VIEW model.rows AS
-SELECT 'chat' AS tab, c.org_id, c.id, ARRAY(SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = 1 AND (u.kind, u.key) IN (('team', c.team_id), ('desk', c.desk_id))) AS units,
+SELECT 'chat' AS tab, c.org_id, c.id, ARRAY(SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = 1 AND (u.kind, u.key) IN (('team', c.team_id), ('desk', c.desk_id)) ORDER BY u.unit_id) AS units,
        CASE WHEN c.state = 'open' OR c.state IS NULL THEN ARRAY[c.assignee_id] ELSE '{}' END::bigint[] AS workers, to_jsonb(c) AS was
   FROM model.chat c
 UNION ALL
-SELECT 'twice', c.org_id, c.id, ARRAY(SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = 1 AND (u.kind, u.key) IN (('team', c.team_id), ('desk', c.desk_id))),
+SELECT 'twice', c.org_id, c.id, ARRAY(SELECT u.unit_id FROM chat_rbac.unit u WHERE u.org_id = 1 AND (u.kind, u.key) IN (('team', c.team_id), ('desk', c.desk_id)) ORDER BY u.unit_id),
        CASE c.state WHEN 'open' THEN ARRAY[c.assignee_id, c.checker_id] WHEN 'check' THEN ARRAY[c.checker_id] ELSE '{}' END, to_jsonb(c)
   FROM model.twice c
 UNION ALL

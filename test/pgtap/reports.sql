@@ -212,9 +212,10 @@ CREATE TABLE model.counted AS
 SELECT f.* FROM model.fact f
  WHERE model.may(o, m, 'report', 'all', model.place(team, inbox, from_team, from_inbox)) OR agent = m AND model.may(o, m, 'report', 'own', model.place(team, inbox, from_team, from_inbox));
 CREATE INDEX ON model.counted (o, m);
-CREATE FUNCTION model.percentile(took float8[], p float8) RETURNS interval LANGUAGE plpgsql IMMUTABLE AS $$
+-- in decimal, where halves are what they are
+CREATE FUNCTION model.percentile(took float8[], p numeric) RETURNS interval LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    sorted float8[] := ARRAY(SELECT x FROM unnest(took) x WHERE x IS NOT NULL ORDER BY x);
+    sorted numeric[] := ARRAY(SELECT x FROM unnest(took) x WHERE x IS NOT NULL ORDER BY x);
     n int := cardinality(sorted);
     low int := floor(p * (n - 1));
 BEGIN

@@ -23,7 +23,7 @@ SELECT pg_describe_object(classid, objid, 0) AS without_comment
    AND NOT EXISTS (SELECT FROM pg_class WHERE oid = objid AND relkind IN ('S', 'i'));
 SELECT c.oid::regclass AS key_does_not_begin_with_the_org
   FROM belonging JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid
- WHERE relkind = 'r' AND relname NOT IN ('known_permission', 'protection', 'protected_view', 'cache_proxy')
+ WHERE relkind = 'r' AND relname NOT IN ('known_permission', 'protection', 'protected_view', 'cache_proxy', 'installed_object')
    -- of the whole database, or may be
    AND relname NOT LIKE 'audit\_%' AND relname <> 'signing_key'
    AND NOT EXISTS (SELECT FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
@@ -41,7 +41,7 @@ SELECT p.oid::regprocedure AS executable_by_everybody_though_volatile
   FROM belonging JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid
  WHERE provolatile = 'v' AND has_function_privilege('public', p.oid, 'EXECUTE')
    -- which owners of tables need for protect(); they run as whoever calls them
-   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'make_view', 'make_views', 'grant_view', 'release_reader', 'make_mask_triggers', 'guard_mask', 'inbox_four_eyes', 'inbox_visible_customer', 'create_reports'))
+   AND (prosecdef OR proname NOT IN ('guard', 'guard_truncate', 'guard_part', 'audit', 'audit_truncate', 'audit_part', 'make_policies', 'drop_policies', 'make_view', 'make_views', 'grant_view', 'release_reader', 'make_mask_triggers', 'add_mask_triggers', 'guard_mask', 'inbox_four_eyes', 'inbox_visible_customer', 'create_reports'))
    -- which ask who calls themselves
    AND proname NOT IN ('cache_stats', 'record_access', 'audit_seal', 'audit_redact', 'issue_token', 'revoke_tokens', 'preview');
 SELECT p.oid::regprocedure AS sees_the_caller_s_search_path
@@ -51,7 +51,7 @@ SELECT p.oid::regprocedure AS sees_the_caller_s_search_path
    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false);
 SELECT c.oid::regclass AS not_dumped_with_its_rows
   FROM belonging JOIN pg_class c ON classid = 'pg_class'::regclass AND c.oid = objid
- WHERE relkind IN ('r', 'S') AND relname NOT IN ('cache_proxy', 'audit_event_id_seq') AND c.oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'chat_rbac');
+ WHERE relkind IN ('r', 'S') AND relname NOT IN ('cache_proxy', 'audit_event_id_seq', 'installed_object') AND c.oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'chat_rbac');
 
 --
 -- Orgs.  Each has preset roles of its own.
