@@ -3,7 +3,7 @@
  * test/faults/fault.c
  *	  Make the nth call that chat_rbac's library makes into the server fail.
  *
- * A loadable library for test/t/021_injection.pl and 022_kill.pl, and for no
+ * A loadable library for test/t/021_kill.pl and 022_injection.pl, and for no
  * other use.  In the backend that arms it, it puts functions of its own into the
  * table through which the dynamic linker takes a library's calls to others.  So
  * what is tested is the library as it was installed, and each backend that has
@@ -72,6 +72,11 @@ PG_FUNCTION_INFO_V1(fault_disarm);
 	P(standard_ExecutorStart) P(systable_beginscan) P(systable_getnext) P(table_open) P(table_slot_create) \
 	P(text_to_cstring) P(try_relation_open) P(tuplestore_puttuple) P(tuplestore_putvalues)
 
+/* What returns NULL where it fails: libcrypto's, to chat_rbac.so, and the C library's. */
+#define MAKERS(P) \
+	P(BIO_new_mem_buf) P(CRYPTO_malloc) P(CRYPTO_zalloc) P(EVP_MD_CTX_new) P(EVP_PKEY_CTX_new) P(HMAC) \
+	P(PEM_read_bio) P(X509_PUBKEY_get) P(d2i_X509_PUBKEY)
+
 #define ALLOCATORS(P) P(malloc) P(calloc) P(realloc)
 
 typedef enum Deed
@@ -83,6 +88,7 @@ static Deed deed = NOTHING;
 static int64 left = 0;			/* points until it happens */
 static int64 passed = 0;		/* points since it was armed */
 static const char *at = NULL;	/* where it happened */
+static char only[NAMEDATALEN] = "";	/* points of this name; empty: all */
 
 /* What is to happen here; each happens once. */
 static Deed
@@ -90,7 +96,7 @@ pass(const char *name)
 {
 	Deed		now = deed;
 
-	if (now == NOTHING)
+	if (now == NOTHING || (*only != '\0' && strcmp(only, name) != 0))
 		return NOTHING;
 	passed++;
 	if (--left != 0)
@@ -146,7 +152,7 @@ point_##name(PARAMETERS) \
 	return real_##name(ARGUMENTS); \
 }
 
-#define DEFINE_ALLOCATOR(name) \
+#define DEFINE_MAKER(name) \
 static Function real_##name; \
 static Result \
 point_##name(PARAMETERS) \
@@ -155,7 +161,8 @@ point_##name(PARAMETERS) \
 }
 
 POINTS(DEFINE_POINT)
-ALLOCATORS(DEFINE_ALLOCATOR)
+MAKERS(DEFINE_MAKER)
+ALLOCATORS(DEFINE_MAKER)
 
 typedef struct Point
 {
@@ -166,7 +173,7 @@ typedef struct Point
 
 #define ENTRY(name) {#name, point_##name, &real_##name},
 
-static const Point points[] = {POINTS(ENTRY) {NULL, NULL, NULL}};
+static const Point points[] = {POINTS(ENTRY) MAKERS(ENTRY) {NULL, NULL, NULL}};
 static const Point allocators[] = {ALLOCATORS(ENTRY) {NULL, NULL, NULL}};
 
 /* ---- putting them in ---- */
@@ -282,17 +289,19 @@ take_over(const char *file, const Point *taken)
 
 /*
  * fault_arm(deed text, level text, nth bigint) -> integer
- *		From now on count; at the nth point do it.  How many functions are watched.
+ *		From now on count; at the nth point do it.  level: "calls", "malloc", or the name
+ *		of a function whose calls alone count.  How many functions are watched.
  */
 Datum
 fault_arm(PG_FUNCTION_ARGS)
 {
 	static const char *const deeds[] = {"nothing", "error", "cancel", "terminate", "kill"};
 	char	   *wanted = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bool		by_malloc = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "malloc") == 0;
+	char	   *level = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	int			found;
 
-	found = by_malloc ? take_over("", allocators) + take_over("libcrypto.so", allocators) : take_over("chat_rbac.so", points);
+	strlcpy(only, strcmp(level, "malloc") == 0 || strcmp(level, "calls") == 0 ? "" : level, sizeof(only));
+	found = strcmp(level, "malloc") == 0 ? take_over("", allocators) + take_over("libcrypto.so", allocators) : take_over("chat_rbac.so", points);
 	if (found == 0)
 		elog(ERROR, "there is nothing to watch");
 	passed = 0;
