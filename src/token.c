@@ -47,6 +47,7 @@ typedef struct KeyRing
 	int64		org;
 	char	   *kid;			/* NULL: none */
 	RbacAlgorithm algorithm;
+	bool		complete;		/* all of them could be loaded */
 	int			nkeys;
 	TokenKey   *keys;
 	MemoryContext context;
@@ -159,8 +160,8 @@ time_or(uint64 row, int column, TimestampTz otherwise)
 	return isnull ? otherwise : value;
 }
 
-/* Take a key from a row of the query; one that cannot be used is none. */
-static void
+/* Take a key from a row of the query; false if it cannot be used. */
+static bool
 add_key(KeyRing *ring, uint64 row)
 {
 	TokenKey   *key = &ring->keys[ring->nkeys];
@@ -169,7 +170,7 @@ add_key(KeyRing *ring, uint64 row)
 	size_t		size = pem != NULL ? strlen(pem) : 0;
 
 	if (!rbac_jose_algorithm(rbac_catalog_text(row, 1), &key->algorithm))
-		return;
+		return false;
 	if (key->algorithm == RBAC_HS256)
 	{
 		bool		isnull;
@@ -180,7 +181,7 @@ add_key(KeyRing *ring, uint64 row)
 		size = bytes != NULL ? VARSIZE_ANY_EXHDR(bytes) : 0;
 	}
 	if (material == NULL || rbac_jose_load(key->algorithm, material, size, &key->key) != NULL)
-		return;
+		return false;
 	ring->nkeys++;				/* from here on the ring frees it */
 	key->by_member_id = rbac_catalog_bool(row, 4);
 	key->roles_narrow = rbac_catalog_bool(row, 5);
@@ -188,6 +189,7 @@ add_key(KeyRing *ring, uint64 row)
 	key->audience = copy_text(ring, row, 7);
 	key->from = time_or(row, 8, DT_NOBEGIN);
 	key->until = time_or(row, 9, DT_NOEND);
+	return true;
 }
 
 static KeyRing *
@@ -213,8 +215,9 @@ load_ring(int64 org, const char *kid, const char *algorithm_name, RbacAlgorithm 
 	rbac_inval_watch_keys(rbac_catalog_relation("signing_key"));
 	rows = rbac_catalog_query(&scope, kid != NULL ? &keys_by_id : &keys_by_algorithm, args, NULL);
 	ring->keys = MemoryContextAllocZero(context, sizeof(TokenKey) * Max(rows, 1));
+	ring->complete = true;
 	for (uint64 i = 0; i < rows; i++)
-		add_key(ring, i);
+		ring->complete &= add_key(ring, i);
 	rbac_catalog_close(&scope);
 
 	MemoryContextSetParent(context, CacheMemoryContext);
@@ -231,20 +234,26 @@ drop_ring(KeyRing *ring)
 	MemoryContextDelete(ring->context);
 }
 
-/* The keys that may have signed a token with this header, for this org. */
+/*
+ * The keys that may have signed a token with this header, for this org.  Where one
+ * could not be loaded, that may have been for want of memory: next time again.
+ */
 static KeyRing *
 find_ring(int64 org, const RbacJwtHeader *header, RbacAlgorithm algorithm)
 {
-	dlist_iter	iter;
+	dlist_mutable_iter iter;
 
-	dlist_foreach(iter, &rings)
+	dlist_foreach_modify(iter, &rings)
 	{
 		KeyRing    *ring = dlist_container(KeyRing, node, iter.cur);
 
-		if (ring->org == org &&
-			(ring->kid != NULL ? header->kid != NULL && strcmp(ring->kid, header->kid) == 0
-			 : header->kid == NULL && ring->algorithm == algorithm))
+		if (ring->org != org ||
+			!(ring->kid != NULL ? header->kid != NULL && strcmp(ring->kid, header->kid) == 0
+			  : header->kid == NULL && ring->algorithm == algorithm))
+			continue;
+		if (ring->complete)
 			return ring;
+		drop_ring(ring);
 	}
 	while (nrings >= RINGS_MAX)
 		drop_ring(dlist_container(KeyRing, node, dlist_tail_node(&rings)));

@@ -82,7 +82,8 @@ static int	retention_months = 0;	/* audit_maintain() reads the setting */
 /* What is known of the trail and of the leaf for a stretch of time. */
 typedef struct Leaf
 {
-	bool		valid;
+	bool		valid;			/* no message since it was looked at */
+	bool		complete;		/* nor an error while it was */
 	Oid			trail;
 	Oid			owner;
 	Oid			sequence;
@@ -264,8 +265,10 @@ open_leaf(TimestampTz at)
 	current.locked_in = InvalidLocalTransactionId;
 	for (;;)
 	{
-		while (!current.valid || at < current.from || at >= current.until)
+		while (!current.valid || !current.complete || at < current.from || at >= current.until)
 		{
+			current.complete = false;	/* until it is, whatever is raised in
+										 * between */
 			current.valid = true;	/* unless a message comes in between */
 			current.trail = rbac_catalog_relation("audit_event");
 			current.sequence = rbac_catalog_relation("audit_event_id_seq");
@@ -273,6 +276,7 @@ open_leaf(TimestampTz at)
 			find_partition(&current, at);
 			rel = table_open(current.leaf, RowExclusiveLock);
 			learn_leaf(&current, rel);
+			current.complete = true;
 			if (current.valid)
 				return rel;
 			table_close(rel, NoLock);
