@@ -182,7 +182,7 @@ find_proxy(Oid *owner)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("extension \"chat_rbac\" is at version \"%s\", but its library is at \"%s\"",
 						version, RBAC_VERSION),
-				 errhint("Run ALTER EXTENSION chat_rbac UPDATE, then connect again.")));
+				 errhint("Run ALTER EXTENSION chat_rbac UPDATE, or install the newer library, and connect again.")));
 	pfree(version);
 
 	*owner = rbac_catalog_owner(proxy);

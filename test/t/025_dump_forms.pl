@@ -136,7 +136,7 @@ my @mine = ('pg_dump', '--role=regress_chat_rbac_owner', '--enable-row-security'
 	$node->command_ok(\@mine, '... so it is recorded in the server log');
 }
 is(scalar(grep { /^1\t/ } split /\n/, slurp_file("$tmp/mine")), 40, 'it holds what the member sees');
-like(slurp_file($node->logfile), qr/chat_rbac read: \{"kind":"export","rows":40,"relation":"inbox.conversation"/, '... and the log says who');
+is(scalar(grep { /chat_rbac export: \{"kind":"export","rows":40,"relation":"inbox.conversation".*"member":1,/ } split /\n/, slurp_file($node->logfile)), 1, '... and the log says who');
 
 $node->stop;
 $there->stop;
