@@ -81,7 +81,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	RETURN (SELECT c.oid FROM pg_class c WHERE c.oid = to_regclass(name) AND c.relkind IN ('r', 'p'));
-EXCEPTION WHEN invalid_name OR syntax_error THEN
+EXCEPTION WHEN invalid_name OR syntax_error OR feature_not_supported THEN	-- the last one: of another database
 	RETURN NULL;
 END
 $$;
