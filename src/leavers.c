@@ -460,7 +460,7 @@ require_manager(FunctionCallInfo fcinfo, int64 org, int64 member)
 	bool		there;
 
 	subject = find_subject(psprintf("UPDATE chat_rbac.member SET active = active WHERE org_id = " INT64_FORMAT " AND member_id = " INT64_FORMAT
-									" RETURNING name, NULL, NULL::bigint, active", org, member));
+									" RETURNING name, NULL, NULL::pg_catalog.int8, active", org, member));
 	if (subject != NULL)
 		return subject->name;
 	(void) rbac_authz_require(fcinfo->flinfo, "member.manage", "hand over the work of a member who is not to be seen");
@@ -512,7 +512,7 @@ place_event(RbacEvent *event, const Subject *unit, Datum *args, const char *null
 static Subject *
 require_receiver(int64 org, int64 receiver)
 {
-	Subject    *subject = find_subject(psprintf("SELECT name, NULL, NULL::bigint, active FROM chat_rbac.member"
+	Subject    *subject = find_subject(psprintf("SELECT name, NULL, NULL::pg_catalog.int8, active FROM chat_rbac.member"
 												" WHERE org_id = " INT64_FORMAT " AND member_id = " INT64_FORMAT " FOR SHARE", org, receiver));
 
 	if (subject == NULL)
