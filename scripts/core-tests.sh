@@ -39,10 +39,13 @@ run_suite()
         # the one that its tests of prepared transactions name
         isolation) program=$test_dir/isolation/pg_isolation_regress database=isolation_regression ;;
     esac
+    # from 16 on, expected outputs are looked for in the current folder first
+    cd "$out"
     "$cluster" run "$dir" env LC_MESSAGES=C "$program" \
         --inputdir="/src/src/test/$suite" --outputdir="$out" --schedule="/src/src/test/$suite/${schedule[$suite]}" \
         --bindir="$("$PG_CONFIG" --bindir)" --dlpath="$libraries" --dbname="$database" \
         --max-concurrent-tests=20 --user=postgres >"$out/log" 2>&1 || true
+    cd "$OLDPWD"
 }
 
 # In the chroot: all suites in all forms, outputs into ./core.
