@@ -82,13 +82,13 @@ PG_FUNCTION_INFO_V1(fault_disarm);
 typedef enum Deed
 {
 	NOTHING, RAISE, CANCEL, TERMINATE, KILL
-} Deed;
+}			Deed;
 
 static Deed deed = NOTHING;
 static int64 left = 0;			/* points until it happens */
 static int64 passed = 0;		/* points since it was armed */
 static const char *at = NULL;	/* where it happened */
-static char only[NAMEDATALEN] = "";	/* points of this name; empty: all */
+static char only[NAMEDATALEN] = ""; /* points of this name; empty: all */
 
 /* What is to happen here; each happens once. */
 static Deed
@@ -127,7 +127,7 @@ pass(const char *name)
  */
 typedef uintptr_t Word;
 typedef uint64 Result;
-typedef Result (*Function) (Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word);
+typedef Result(*Function) (Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word);
 
 #define PARAMETERS \
 	Word a, Word b, Word c, Word d, Word e, Word f, Word g, Word h, Word i, Word j, Word k, Word l
@@ -169,7 +169,7 @@ typedef struct Point
 	const char *name;
 	Function	point;
 	Function   *real;
-} Point;
+}			Point;
 
 #define ENTRY(name) {#name, point_##name, &real_##name},
 
@@ -193,22 +193,27 @@ typedef ElfW(Rel) Relocation;
 typedef struct Search
 {
 	const char *file;			/* "": the program */
-	const Point *points;
+	const		Point *points;
 	int			found;
 } Search;
 
 static void
-replace(Word *slot, const Point *point)
+replace(Word * slot, const Point * point)
 {
 	Word		page = (Word) sysconf(_SC_PAGESIZE);
 	void	   *start = (void *) ((Word) slot & ~(page - 1));
 
 	if (*slot == (Word) point->point)
 		return;
-	/* the table is read-only once all is bound; it may go over the edge of a page, a slot may not */
+
+	/*
+	 * the table is read-only once all is bound; it may go over the edge of a
+	 * page, a slot may not
+	 */
 	if (mprotect(start, page, PROT_READ | PROT_WRITE) != 0)
 		elog(ERROR, "could not make the table of calls writable: %m");
-	*point->real = (Function) dlsym(RTLD_DEFAULT, point->name);	/* the slot may not be bound yet */
+	*point->real = (Function) dlsym(RTLD_DEFAULT, point->name); /* the slot may not be
+																 * bound yet */
 	if (*point->real == NULL)
 		elog(ERROR, "could not find function \"%s\"", point->name);
 	*slot = (Word) point->point;
@@ -219,10 +224,10 @@ search_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	Search	   *search = arg;
 	const char *file = strrchr(info->dlpi_name, '/');
-	const ElfW(Dyn) *dynamic = NULL;
-	const ElfW(Sym) *symbols = NULL;
+	const		ElfW(Dyn) * dynamic = NULL;
+	const		ElfW(Sym) * symbols = NULL;
 	const char *names = NULL;
-	const Relocation *tables[2] = {NULL, NULL};
+	const		Relocation *tables[2] = {NULL, NULL};
 	size_t		sizes[2] = {0, 0};
 
 	file = file != NULL ? file + 1 : info->dlpi_name;
@@ -264,7 +269,7 @@ search_object(struct dl_phdr_info *info, size_t size, void *arg)
 			const char *name = names + symbols[SYMBOL(tables[t][r].r_info)].st_name;
 			Word	   *slot = (Word *) (info->dlpi_addr + tables[t][r].r_offset);
 
-			for (const Point *point = search->points; point->name != NULL; point++)
+			for (const Point * point = search->points; point->name != NULL; point++)
 			{
 				if (strcmp(name, point->name) == 0)
 				{
@@ -279,7 +284,7 @@ search_object(struct dl_phdr_info *info, size_t size, void *arg)
 
 /* The calls of a library; how many tables have one. */
 static int
-take_over(const char *file, const Point *taken)
+take_over(const char *file, const Point * taken)
 {
 	Search		search = {file, taken, 0};
 
@@ -300,7 +305,7 @@ fault_arm(PG_FUNCTION_ARGS)
 	char	   *level = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	int			found;
 
-	strlcpy(only, strcmp(level, "malloc") == 0 || strcmp(level, "calls") == 0 ? "" : level, sizeof(only));
+	snprintf(only, sizeof(only), "%s", strcmp(level, "malloc") == 0 || strcmp(level, "calls") == 0 ? "" : level);
 	found = strcmp(level, "malloc") == 0 ? take_over("", allocators) + take_over("libcrypto.so", allocators) : take_over("chat_rbac.so", points);
 	if (found == 0)
 		elog(ERROR, "there is nothing to watch");
