@@ -68,7 +68,7 @@ PG_FUNCTION_INFO_V1(fault_disarm);
 	P(palloc) P(palloc0) P(pg_class_aclcheck) P(pg_cryptohash_create) P(pg_detoast_datum) \
 	P(pg_detoast_datum_copy) P(pg_detoast_datum_packed) P(pnstrdup) P(psprintf) P(pstrdup) P(pushJsonbValue) \
 	P(quote_identifier) P(quote_qualified_identifier) P(relation_open) P(repalloc) P(repalloc_huge) \
-	P(resetStringInfo) P(scalararraysel) P(set_config_option) P(standard_ExecutorEnd) P(standard_ExecutorRun) \
+	P(scalararraysel) P(set_config_option) P(standard_ExecutorEnd) P(standard_ExecutorRun) \
 	P(standard_ExecutorStart) P(systable_beginscan) P(systable_getnext) P(table_open) P(table_slot_create) \
 	P(text_to_cstring) P(try_relation_open) P(tuplestore_puttuple) P(tuplestore_putvalues)
 
@@ -169,7 +169,7 @@ typedef struct Point
 	const char *name;
 	Function	point;
 	Function   *real;
-}			Point;
+} Point;
 
 #define ENTRY(name) {#name, point_##name, &real_##name},
 
@@ -193,12 +193,12 @@ typedef ElfW(Rel) Relocation;
 typedef struct Search
 {
 	const char *file;			/* "": the program */
-	const		Point *points;
+	const Point *points;
 	int			found;
 } Search;
 
 static void
-replace(Word * slot, const Point * point)
+replace(Word *slot, const Point *point)
 {
 	Word		page = (Word) sysconf(_SC_PAGESIZE);
 	void	   *start = (void *) ((Word) slot & ~(page - 1));
@@ -212,8 +212,8 @@ replace(Word * slot, const Point * point)
 	 */
 	if (mprotect(start, page, PROT_READ | PROT_WRITE) != 0)
 		elog(ERROR, "could not make the table of calls writable: %m");
-	*point->real = (Function) dlsym(RTLD_DEFAULT, point->name); /* the slot may not be
-																 * bound yet */
+	/* the slot may not be bound yet */
+	*point->real = (Function) dlsym(RTLD_DEFAULT, point->name);
 	if (*point->real == NULL)
 		elog(ERROR, "could not find function \"%s\"", point->name);
 	*slot = (Word) point->point;
@@ -269,7 +269,7 @@ search_object(struct dl_phdr_info *info, size_t size, void *arg)
 			const char *name = names + symbols[SYMBOL(tables[t][r].r_info)].st_name;
 			Word	   *slot = (Word *) (info->dlpi_addr + tables[t][r].r_offset);
 
-			for (const Point * point = search->points; point->name != NULL; point++)
+			for (const Point *point = search->points; point->name != NULL; point++)
 			{
 				if (strcmp(name, point->name) == 0)
 				{
@@ -284,7 +284,7 @@ search_object(struct dl_phdr_info *info, size_t size, void *arg)
 
 /* The calls of a library; how many tables have one. */
 static int
-take_over(const char *file, const Point * taken)
+take_over(const char *file, const Point *taken)
 {
 	Search		search = {file, taken, 0};
 
