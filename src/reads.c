@@ -265,14 +265,51 @@ write_all(void)
 /* ---- at the end of the transaction ---- */
 
 /* What a table will not tell; a line that is in the log needs no second one. */
+static bool
+needs_line(const RbacRead *read)
+{
+	return !read->written || !read->to_log;
+}
+
 static void
-log_lost(const char *end)
+log_prepared(void)
 {
 	for (RbacRead *read = first; read != NULL; read = read->next)
 	{
-		if (!read->written || !read->to_log)
-			write_line(read, end);
+		if (needs_line(read))
+			write_line(read, "prepared");
 	}
+}
+
+/*
+ * An error here would be one in the transaction's abort, which is then begun
+ * again, and fails again, to the end of the server.  So where memory does not
+ * suffice for a line, a short one is written.
+ */
+static void
+log_aborted(const RbacRead *read)
+{
+	MemoryContext context = CurrentMemoryContext;
+	uint32		holdoff = InterruptHoldoffCount;
+
+	PG_TRY();
+	{
+		write_line(read, "rolled back");
+	}
+	PG_CATCH();
+	{
+		const RbacTrailWho *who = read->by->who;
+
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		InterruptHoldoffCount = holdoff;	/* the error has let them in */
+		ereport(LOG_SERVER_ONLY,
+				(errmsg_internal("chat_rbac %s: {\"kind\":\"%s\",\"rows\":" UINT64_FORMAT ",\"relation_oid\":%u,"
+								 "\"transaction\":\"rolled back\",\"org\":" INT64_FORMAT ",\"member\":" INT64_FORMAT "}",
+								 read->operation, read->operation, rows_of(read), read->relation, who->org, who->member),
+				 errhidestmt(true), errhidecontext(true)));
+	}
+	PG_END_TRY();
 }
 
 static void
@@ -289,10 +326,15 @@ end_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_PREPARE:
 			/* from then on any session may roll it back */
 			write_all();
-			log_lost("prepared");
+			log_prepared();
 			return;
 		case XACT_EVENT_ABORT:
-			log_lost("rolled back");
+			for (RbacRead *read = first; read != NULL; read = first)
+			{
+				first = read->next;
+				if (needs_line(read))
+					log_aborted(read);
+			}
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:

@@ -68,7 +68,7 @@ PG_FUNCTION_INFO_V1(fault_disarm);
 	P(palloc) P(palloc0) P(pg_class_aclcheck) P(pg_cryptohash_create) P(pg_detoast_datum) \
 	P(pg_detoast_datum_copy) P(pg_detoast_datum_packed) P(pnstrdup) P(psprintf) P(pstrdup) P(pushJsonbValue) \
 	P(quote_identifier) P(quote_qualified_identifier) P(relation_open) P(repalloc) P(repalloc_huge) \
-	P(resetStringInfo) P(scalararraysel) P(set_config_option) P(standard_ExecutorEnd) P(standard_ExecutorRun) \
+	P(scalararraysel) P(set_config_option) P(standard_ExecutorEnd) P(standard_ExecutorRun) \
 	P(standard_ExecutorStart) P(systable_beginscan) P(systable_getnext) P(table_open) P(table_slot_create) \
 	P(text_to_cstring) P(try_relation_open) P(tuplestore_puttuple) P(tuplestore_putvalues)
 
@@ -82,13 +82,13 @@ PG_FUNCTION_INFO_V1(fault_disarm);
 typedef enum Deed
 {
 	NOTHING, RAISE, CANCEL, TERMINATE, KILL
-} Deed;
+}			Deed;
 
 static Deed deed = NOTHING;
 static int64 left = 0;			/* points until it happens */
 static int64 passed = 0;		/* points since it was armed */
 static const char *at = NULL;	/* where it happened */
-static char only[NAMEDATALEN] = "";	/* points of this name; empty: all */
+static char only[NAMEDATALEN] = ""; /* points of this name; empty: all */
 
 /* What is to happen here; each happens once. */
 static Deed
@@ -127,7 +127,7 @@ pass(const char *name)
  */
 typedef uintptr_t Word;
 typedef uint64 Result;
-typedef Result (*Function) (Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word);
+typedef Result(*Function) (Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word, Word);
 
 #define PARAMETERS \
 	Word a, Word b, Word c, Word d, Word e, Word f, Word g, Word h, Word i, Word j, Word k, Word l
@@ -205,10 +205,15 @@ replace(Word *slot, const Point *point)
 
 	if (*slot == (Word) point->point)
 		return;
-	/* the table is read-only once all is bound; it may go over the edge of a page, a slot may not */
+
+	/*
+	 * the table is read-only once all is bound; it may go over the edge of a
+	 * page, a slot may not
+	 */
 	if (mprotect(start, page, PROT_READ | PROT_WRITE) != 0)
 		elog(ERROR, "could not make the table of calls writable: %m");
-	*point->real = (Function) dlsym(RTLD_DEFAULT, point->name);	/* the slot may not be bound yet */
+	/* the slot may not be bound yet */
+	*point->real = (Function) dlsym(RTLD_DEFAULT, point->name);
 	if (*point->real == NULL)
 		elog(ERROR, "could not find function \"%s\"", point->name);
 	*slot = (Word) point->point;
@@ -219,10 +224,10 @@ search_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	Search	   *search = arg;
 	const char *file = strrchr(info->dlpi_name, '/');
-	const ElfW(Dyn) *dynamic = NULL;
-	const ElfW(Sym) *symbols = NULL;
+	const		ElfW(Dyn) * dynamic = NULL;
+	const		ElfW(Sym) * symbols = NULL;
 	const char *names = NULL;
-	const Relocation *tables[2] = {NULL, NULL};
+	const		Relocation *tables[2] = {NULL, NULL};
 	size_t		sizes[2] = {0, 0};
 
 	file = file != NULL ? file + 1 : info->dlpi_name;
@@ -300,7 +305,7 @@ fault_arm(PG_FUNCTION_ARGS)
 	char	   *level = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	int			found;
 
-	strlcpy(only, strcmp(level, "malloc") == 0 || strcmp(level, "calls") == 0 ? "" : level, sizeof(only));
+	snprintf(only, sizeof(only), "%s", strcmp(level, "malloc") == 0 || strcmp(level, "calls") == 0 ? "" : level);
 	found = strcmp(level, "malloc") == 0 ? take_over("", allocators) + take_over("libcrypto.so", allocators) : take_over("chat_rbac.so", points);
 	if (found == 0)
 		elog(ERROR, "there is nothing to watch");

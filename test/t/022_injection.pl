@@ -371,6 +371,15 @@ for my $deed ('error', 'cancel')
 	}
 }
 
+# where a transaction with reads ends; how it ends, they are told of
+for my $end ('COMMIT', 'ROLLBACK', "SELECT 1 / 0;\nROLLBACK")
+{
+	my $read = 'SELECT count(*) > 0 AS got FROM inbox.chat \gset';
+
+	sweep('end of reads, ' . ($end =~ /^(\w+)/)[0] . ", $_", long => $_ eq 'cancel', deed => $_, who => '1/7', sql => "BEGIN;\n$read\nSELECT tool.arm('$_', 'calls', %n) AS ignored \\gset\n$end;", got => 't', after => "SET client_min_messages = error; ROLLBACK; RESET client_min_messages; $again", again => $right{'1/7'})
+	  for 'error', 'cancel';
+}
+
 # ---- what superusers do ----
 
 for my $deed ('error', 'cancel')
