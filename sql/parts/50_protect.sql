@@ -447,11 +447,11 @@ COMMENT ON FUNCTION chat_rbac.spec_work(regclass, jsonb, jsonb) IS 'Internal to 
 CREATE FUNCTION chat_rbac.spec_requires(spec jsonb, command text) RETURNS chat_rbac.permset
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
 	SELECT chat_rbac.permset_agg(DISTINCT (a ->> 'requires')::chat_rbac.permission)
 	FROM jsonb_array_elements(spec -> 'actions') AS a
 	WHERE a ->> 'on' = command AND a ->> 'requires' <> 'any';
-END;
+$$;
 COMMENT ON FUNCTION chat_rbac.spec_requires(jsonb, text) IS 'Internal to protect(): the permissions that a checked specification''s rules for a command name; NULL if none.';
 
 CREATE FUNCTION chat_rbac.spec_places(relation regclass, spec jsonb) RETURNS name[]

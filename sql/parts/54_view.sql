@@ -323,7 +323,7 @@ COMMENT ON FUNCTION chat_rbac.make_view(text, regclass, jsonb, jsonb, text) IS '
 CREATE FUNCTION chat_rbac.mask_triggers(relation regclass, protection jsonb) RETURNS TABLE (part regclass, name name, statement text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
 	/* who may see a column by any view may set it; their names come before the guard's, which then asks for its own right */
 	WITH masked (n, permissions, columns) AS (
 		SELECT row_number() OVER (ORDER BY l.lifts), l.lifts::chat_rbac.permset, string_agg(quote_ident(l.name), ', ' ORDER BY l.attnum)
@@ -339,7 +339,7 @@ BEGIN ATOMIC
 			m.n, m.columns, p, (SELECT string_agg(l::text, '" or "') FROM chat_rbac.unnest(m.permissions) AS l),
 			m.columns, chat_rbac.policy_condition($1, protection, m.permissions))
 	FROM masked m, chat_rbac.parts_of($1) AS p JOIN pg_class c ON c.oid = p WHERE NOT c.relispartition;
-END;
+$$;
 COMMENT ON FUNCTION chat_rbac.mask_triggers(regclass, jsonb) IS 'Internal to create_view() and doctor(): the triggers that keep masked columns of a table and its children from being set by who may not see them.';
 
 CREATE FUNCTION chat_rbac.add_mask_triggers(relation regclass, protection jsonb, part regclass DEFAULT NULL) RETURNS void

@@ -38,13 +38,14 @@ END;
 REVOKE ALL ON FUNCTION chat_rbac.roles_within(bigint, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.roles_within(bigint, bigint[]) IS 'Internal: these roles and all that they inherit.';
 
+/* a string, like other bodies that sort permissions: pg_upgrade makes functions before the operator class that this takes */
 CREATE FUNCTION chat_rbac.permissions_within(org bigint, roles bigint[]) RETURNS SETOF chat_rbac.permission
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
 	SELECT DISTINCT p FROM chat_rbac.role r CROSS JOIN LATERAL chat_rbac.unnest(r.permissions) AS p
 	WHERE r.org_id = org AND r.role_id IN (SELECT chat_rbac.roles_within(org, roles));
-END;
+$$;
 REVOKE ALL ON FUNCTION chat_rbac.permissions_within(bigint, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.permissions_within(bigint, bigint[]) IS 'Internal: the permissions of these roles and of all that they inherit.';
 

@@ -207,7 +207,8 @@ COMMENT ON FUNCTION chat_rbac.descendants(text, text) IS 'The roles that a role 
 CREATE FUNCTION chat_rbac.role_permissions(org text, role text)
 RETURNS TABLE (permission chat_rbac.permission, through text)
 LANGUAGE sql STABLE ROWS 100
-BEGIN ATOMIC
+SET search_path = pg_catalog, pg_temp
+AS $$
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('role', role_permissions.role, o, role_permissions.org) AS role_id
@@ -218,13 +219,14 @@ BEGIN ATOMIC
 	CROSS JOIN LATERAL chat_rbac.unnest(r.permissions) AS p
 	GROUP BY p
 	ORDER BY p;
-END;
+$$;
 COMMENT ON FUNCTION chat_rbac.role_permissions(text, text) IS 'The permissions of a role and of all that it inherits, and the roles that have them by themselves (through).';
 
 CREATE FUNCTION chat_rbac.user_permissions(org text, member text, at timestamptz DEFAULT now())
 RETURNS TABLE (permission chat_rbac.permission, unit_id bigint, place text, through text)
 LANGUAGE sql STABLE ROWS 100
-BEGIN ATOMIC
+SET search_path = pg_catalog, pg_temp
+AS $$
 	WITH k AS MATERIALIZED (
 		SELECT o AS org_id,
 			chat_rbac.find_by_name('member', user_permissions.member, o, user_permissions.org) AS member_id
@@ -240,7 +242,7 @@ BEGIN ATOMIC
 	WHERE g.member_id = k.member_id
 	GROUP BY k.org_id, p, g.unit_id
 	ORDER BY p, 3;
-END;
+$$;
 COMMENT ON FUNCTION chat_rbac.user_permissions(text, text, timestamptz) IS 'The permissions that a member has and where, through "granted > inherited" roles; none while the member is inactive. A session may have fewer: see session_permissions().';
 
 CREATE FUNCTION chat_rbac.session_roles() RETURNS TABLE (role text)
@@ -259,10 +261,11 @@ COMMENT ON FUNCTION chat_rbac.session_reach() IS 'What the decision goes by in t
 CREATE FUNCTION chat_rbac.session_permissions()
 RETURNS TABLE (permission chat_rbac.permission, unit_id bigint)
 LANGUAGE sql STABLE ROWS 100
-BEGIN ATOMIC
+SET search_path = pg_catalog, pg_temp
+AS $$
 	SELECT p, s.unit_id FROM chat_rbac.session_reach() AS s CROSS JOIN LATERAL chat_rbac.unnest(s.permissions) AS p
 	ORDER BY p, s.unit_id NULLS FIRST;
-END;
+$$;
 COMMENT ON FUNCTION chat_rbac.session_permissions() IS 'The permissions of this session, and the unit where each is had, with what lies below; NULL: in the whole org.';
 
 CREATE FUNCTION chat_rbac.role_operations_on_object(org text, role text, object text)
@@ -307,7 +310,8 @@ COMMENT ON FUNCTION chat_rbac.user_operations_on_object(text, text, text, timest
 CREATE FUNCTION chat_rbac.members_with_permission(org text, permission chat_rbac.permission, unit text DEFAULT NULL, at timestamptz DEFAULT now())
 RETURNS TABLE (member_id bigint, member text, held chat_rbac.permission, unit_id bigint, place text, through text)
 LANGUAGE sql STABLE ROWS 100
-BEGIN ATOMIC
+SET search_path = pg_catalog, pg_temp
+AS $$
 	WITH RECURSIVE k AS MATERIALIZED (
 		SELECT o AS org_id, chat_rbac.require_known(members_with_permission.permission) AS asked,
 			CASE WHEN members_with_permission.unit IS NOT NULL THEN chat_rbac.find_by_name('unit', members_with_permission.unit, o, members_with_permission.org) END AS asked_unit
@@ -329,7 +333,7 @@ BEGIN ATOMIC
 	WHERE g.role_id = s.role_id AND (k.asked_unit IS NULL OR EXISTS (SELECT FROM up WHERE up.unit_id IS NOT DISTINCT FROM g.unit_id))
 	GROUP BY k.org_id, m.member_id, m.name, c.p, g.unit_id
 	ORDER BY m.name, m.member_id, c.p, 5;
-END;
+$$;
 COMMENT ON FUNCTION chat_rbac.members_with_permission(text, chat_rbac.permission, text, timestamptz) IS 'Which active members hold a permission, anywhere or (unit) where it counts at that unit, and how. Without a relation it is asked for any rows: held tells which.';
 
 CREATE FUNCTION chat_rbac.members_at_unit(org text, unit text, at timestamptz DEFAULT now())

@@ -134,7 +134,7 @@ SELECT verdict, role, unit, held, why FROM chat_rbac.explain_access(1, 'conversa
 SELECT verdict, role, unit, held, why FROM chat_rbac.explain_access(2, 'conversation.view', 'chat', 3);
 SELECT verdict, role, unit, held, why FROM chat_rbac.explain_access(6, 'conversation.view', 'chat', 6);
 SELECT member, role, unit FROM chat_rbac.who_can('conversation.view', 'chat', 3);
-SELECT DISTINCT member, place FROM chat_rbac.members_with_permission('acme', 'conversation.view', 'Payroll');
+SELECT DISTINCT member, place FROM chat_rbac.members_with_permission('acme', 'conversation.view', 'Payroll') ORDER BY member;
 SELECT member, role, place FROM chat_rbac.members_at_unit('acme', 'HR');
 
 -- what sealing and opening would do
