@@ -25,6 +25,8 @@ CREATE ROLE smith_agent LOGIN;
 CREATE ROLE smith_bi LOGIN;
 ALTER ROLE smith_agent SET statement_timeout = '1s';
 ALTER ROLE smith_bi SET statement_timeout = '1s';
+ALTER ROLE smith_agent SET search_path = inbox, chat_rbac;		-- it names operators without their schema
+ALTER ROLE smith_bi SET search_path = inbox, chat_rbac;
 UPDATE chat_rbac.member SET login = 'smith_agent' WHERE (org_id, name) = (1, 'Ali');
 UPDATE chat_rbac.member SET login = 'smith_bi' WHERE (org_id, name) = (1, 'Sue');
 SELECT chat_rbac.create_view('inbox.customer', '{"view": "inbox.card", "grant": ["smith_bi"], "masks": {"phone": {"with": "phone", "lifted_by": "customer.view_phone"}, "credit_limit": {"with": "amount", "lifted_by": "customer.view_finance"}}}'),
@@ -32,7 +34,7 @@ SELECT chat_rbac.create_view('inbox.customer', '{"view": "inbox.card", "grant": 
 GRANT USAGE ON SCHEMA inbox, chat_rbac TO smith_agent, smith_bi;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA inbox TO smith_agent;
 GRANT SELECT ON inbox.conversation, inbox.participant, inbox.lead, inbox.task, inbox.card, inbox.read_message, inbox.chat, inbox.person, inbox.unit, inbox.report_waiting TO smith_bi;
-GRANT SELECT ON chat_rbac.org, chat_rbac.unit, chat_rbac.member, chat_rbac.role, chat_rbac.role_grant, chat_rbac.grants, chat_rbac.unit_path, chat_rbac.audit_event, chat_rbac.activity,
+GRANT SELECT ON chat_rbac.org, chat_rbac.unit, chat_rbac.member, chat_rbac.role, chat_rbac.role_inherit, chat_rbac.role_grant, chat_rbac.grants, chat_rbac.unit_path, chat_rbac.audit_event, chat_rbac.activity,
 	chat_rbac.effective_permissions, chat_rbac.role_tree TO smith_agent, smith_bi;
 GRANT INSERT, UPDATE, DELETE ON chat_rbac.unit, chat_rbac.member, chat_rbac.role, chat_rbac.role_grant TO smith_agent;
 
