@@ -110,7 +110,9 @@ test-sanitize:
 	@scripts/sanitize.sh
 
 test-fuzz:
-	@scripts/fuzz.sh
+	@scripts/setup.sh build
+	+@scripts/install.sh
+	@CHAT_RBAC_LONG=1 scripts/fuzz.sh
 
 bench:
 	@scripts/setup.sh bench
