@@ -28,6 +28,8 @@ sub new_cluster
 	$node->init(extra => [ '-E', 'UTF8', '--locale=C' ]);
 	$node->append_conf('postgresql.conf', "session_preload_libraries = 'chat_rbac'")
 	  if $opt{preload} // 1;
+	# compiling the models' queries takes longer than running them
+	$node->append_conf('postgresql.conf', 'jit = off');
 	$node->append_conf('postgresql.conf', $opt{conf}) if $opt{conf};
 	$node->start;
 	return $node;
