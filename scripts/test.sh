@@ -117,6 +117,7 @@ run_tap()
     in_cluster make -s -C "$dir/tree" installcheck REGRESS= ISOLATION= ${PROVE_TESTS:+"PROVE_TESTS=$PROVE_TESTS"}
 }
 
+# To compile what the models ask takes longer than to run it.
 run_pgtap()
 {
     # shellcheck disable=SC2016 # $0 is for the inner shell
@@ -124,7 +125,7 @@ run_pgtap()
         set -e
         cd "$0"
         createdb pgtap
-        export PGOPTIONS=-cjit=off     # compiling the models' queries takes longer than running them
+        export PGOPTIONS=-cjit=off
         psql -XqAt -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pgtap" -c "CREATE EXTENSION chat_rbac" pgtap
         pg_prove -d pgtap test/pgtap/*.sql' "$dir/tree"
 }
