@@ -21,6 +21,19 @@ WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'inbox'::regnamespace AND EXI
 UNION ALL SELECT pg_temp.sing(c) FROM unnest('{chat_rbac.org,chat_rbac.unit,chat_rbac.member,chat_rbac.role}'::regclass[]) AS c \g /dev/null
 UPDATE inbox.conversation SET labels = '{CANARYTWO}' WHERE org_id = 2;
 
+-- sqlsmith likes LIMIT: what must not be seen comes first
+DO $$
+DECLARE
+	relation regclass;
+BEGIN
+	FOR relation IN SELECT c.oid FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'org_id'
+			WHERE c.relnamespace IN ('inbox'::regnamespace, 'chat_rbac'::regnamespace) AND c.relkind = 'r' AND NOT c.relispartition LOOP
+		EXECUTE format('CREATE INDEX smith ON %s (org_id DESC)', relation);
+		EXECUTE format('CLUSTER %s USING smith', relation);
+		EXECUTE format('DROP INDEX %I.smith', (SELECT c.relnamespace::regnamespace FROM pg_class c WHERE c.oid = relation));
+	END LOOP;
+END $$;
+
 CREATE ROLE smith_agent LOGIN;
 CREATE ROLE smith_bi LOGIN;
 ALTER ROLE smith_agent SET statement_timeout = '1s';
