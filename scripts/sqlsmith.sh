@@ -2,7 +2,9 @@
 #
 # sqlsmith.sh: let sqlsmith ask what nobody would, and see what it gets.
 #
-# Usage: scripts/sqlsmith.sh [SECONDS]        5 a role if not said, in a cluster of its own
+# Usage: scripts/sqlsmith.sh [SECONDS]        5 if not said, in a cluster of its own: for each
+#                                             of them 100 queries of either role, as many
+#                                             as a machine may answer that is at leisure
 #
 # The database is the demo's, in which everything that org 2 has is marked by
 # test/fuzz/canary.sql.  sqlsmith logs in as a support agent of org 1, who may write,
@@ -67,10 +69,9 @@ marked()
 before=$(marked)
 seen=$(count 'canary in a')
 for role in smith_agent smith_bi; do
-    # it goes on until it is told to stop
-    "$cluster" run "$dir" timeout -s INT -k 5 "$seconds" sqlsmith --target="host=$dir port=54320 dbname=postgres user=$role" \
-        --seed="$seed" --exclude-catalog --verbose >"$dir/smith.log" 2>&1 || true
-    tail -c 300 "$dir/smith.log" | tr '\r' '\n' | grep -a queries: | tail -n 1 || true
+    # it needs some seconds to learn what there is
+    "$cluster" run "$dir" timeout -s INT -k 5 $((seconds * 8 + 60)) sqlsmith --target="host=$dir port=54320 dbname=postgres user=$role" \
+        --seed="$seed" --max-queries=$((seconds * 100)) --exclude-catalog --verbose >"$dir/smith.log" 2>&1 || true
 done
 asked=$(sql <<<"SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'postgres'")
 looked=$(sed -n 's/^smith_[a-z]*: .*rows looked at: //p' "$dir/server.log" | awk '{ n += $1 } END { print n + 0 }')
