@@ -207,6 +207,30 @@ write_model(Feed *feed, Model *model, char *out)
 	*out = '\0';
 }
 
+/* Windows of one day are apart, and so are exceptions: there is one way to write it. */
+static void
+check_apart(const RbacShift *shift)
+{
+	for (int i = 0; i < shift->nwindows; i++)
+	{
+		const RbacShiftWindow *a = &shift->windows[i];
+
+		REQUIRE(a->days != 0 && a->start < a->end && a->start < 1440 && a->end <= 2880);
+		for (int j = 0; j < i; j++)
+		{
+			const RbacShiftWindow *b = &shift->windows[j];
+
+			REQUIRE((a->days & b->days) == 0 || a->start > b->end || b->start > a->end);
+			REQUIRE(a->start != b->start || a->end != b->end);
+		}
+	}
+	for (int i = 0; i < shift->nexcept; i++)
+	{
+		REQUIRE(shift->except[i].first <= shift->except[i].last);
+		REQUIRE(i == 0 || shift->except[i].first > shift->except[i - 1].last + 1);
+	}
+}
+
 /* Its text is that of the same shift, and the only one. */
 static void
 check_text(const RbacShift *shift)
@@ -218,6 +242,7 @@ check_text(const RbacShift *shift)
 	RbacShift	back;
 	const char *at;
 
+	check_apart(shift);
 	REQUIRE(len < RBAC_SHIFT_TEXT_MAX);
 	REQUIRE(rbac_shift_parse(copy, len, &back, &at) == NULL);
 	REQUIRE(back.nwindows == shift->nwindows && back.nexcept == shift->nexcept);
