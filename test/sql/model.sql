@@ -103,7 +103,9 @@ INSERT INTO chat_rbac.unit (org_id, unit_id, kind, parent_id, name) VALUES (10, 
 UPDATE chat_rbac.unit SET parent_id = CASE unit_id WHEN 2 THEN 5 ELSE 2 END WHERE org_id = 10 AND unit_id IN (2, 5);  -- fail
 -- no cycle: what was below comes above, in one statement
 UPDATE chat_rbac.unit SET parent_id = CASE unit_id WHEN 3 THEN 1 ELSE 3 END WHERE org_id = 10 AND unit_id IN (2, 3) RETURNING unit_id, parent_id;
-UPDATE chat_rbac.unit SET parent_id = CASE unit_id WHEN 2 THEN 1 ELSE 2 END WHERE org_id = 10 AND unit_id IN (2, 3) RETURNING unit_id, parent_id;
+WITH moved AS (
+	UPDATE chat_rbac.unit SET parent_id = CASE unit_id WHEN 2 THEN 1 ELSE 2 END WHERE org_id = 10 AND unit_id IN (2, 3) RETURNING unit_id, parent_id)
+SELECT * FROM moved ORDER BY unit_id;
 -- the same ids in another org are other units
 INSERT INTO chat_rbac.unit (org_id, unit_id, kind, parent_id, name) VALUES (1, 2, 'team', NULL, 'Two'), (1, 3, 'team', NULL, 'Three');
 UPDATE chat_rbac.unit SET parent_id = 3 WHERE org_id = 1 AND unit_id = 2;
