@@ -107,10 +107,11 @@ test-core:
 	@scripts/core-tests.sh
 
 test-sanitize:
-	@scripts/sanitize.sh
+	@scripts/setup.sh sanitize
+	@scripts/sanitize.sh ubsan asan valgrind
 
 test-fuzz:
-	@scripts/setup.sh build
+	@scripts/setup.sh fuzz
 	+@scripts/install.sh
 	@CHAT_RBAC_LONG=1 scripts/fuzz.sh
 

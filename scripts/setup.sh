@@ -3,7 +3,7 @@
 # setup.sh: install the Debian packages that a task needs and the machine lacks,
 # and for the tests a client from npm.
 #
-# Usage: scripts/setup.sh build | demo | test | bench
+# Usage: scripts/setup.sh build | demo | test | bench | fuzz | sanitize
 #
 # Says nothing when nothing is missing.  Without the right to install it prints
 # the command to run and fails.  PG_CONFIG chooses PostgreSQL as in the Makefile;
@@ -129,12 +129,14 @@ packages=(gcc make)
 case $task in
     build | demo) ;;
     bench) packages+=(libipc-run-perl openssl) ;;
-    test)
+    fuzz) packages+=(clang libclang-rt-dev libssl-dev libipc-run-perl sqlsmith) ;;
+    test | sanitize)
         [ -z "$major" ] || packages+=("postgresql-$major-pgtap")
         packages+=(libtap-parser-sourcehandler-pgtap-perl libipc-run-perl openssl pg-bsd-indent pgbouncer)
+        [ "$task" = test ] || packages+=(valgrind)
         ;;
     *)
-        echo "usage: scripts/setup.sh build | demo | test | bench" >&2
+        echo "usage: scripts/setup.sh build | demo | test | bench | fuzz | sanitize" >&2
         exit 2
         ;;
 esac
