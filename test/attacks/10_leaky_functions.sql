@@ -35,7 +35,7 @@ CREATE TABLE lab.form AS SELECT n, form FROM unnest('{
 "SELECT 1 FROM @t AS r WHERE own.tell(r)",
 "SELECT 1 FROM ONLY @t AS r WHERE own.tell(r.*::text)",
 "SELECT 1 FROM @t AS r WHERE own.tell_early(@c) OR org_id = 2",
-"SELECT 1 FROM @t AS r WHERE NOT (own.tell_early(@c) AND org_id IS NULL)",
+"SELECT 1 FROM @t AS r WHERE NOT (own.tell_early(@c) AND org_id < 0)",
 "SELECT 1 FROM @t AS r WHERE own.tell_early(@c) AND org_id = 2",
 "SELECT 1 FROM @t AS r WHERE CASE WHEN own.tell_early(@c) THEN true END",
 "SELECT 1 FROM @t AS r WHERE coalesce(own.tell_early(@c), true)",
