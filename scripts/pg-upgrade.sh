@@ -109,6 +109,7 @@ here()
     sql -c "UPDATE inbox.conversation SET priority = 3 WHERE org_id = 1 AND id = 3" whole
     sql -c 'SELECT * FROM whole.matrix()' whole >matrix.before
     sql -c 'SELECT e FROM chat_rbac.audit_event e ORDER BY event_id' whole >trail.before
+    sql -c 'SELECT * FROM chat_rbac.doctor()' whole >doctor.before
     stop
 
     init "$new" "$dir/new"
@@ -126,6 +127,8 @@ here()
     same 'the trail is what it was' trail.before trail.after
     is 'it verifies, by the digest of before' "$(sql -c "SELECT problem FROM chat_rbac.audit_verify('$digest')" whole)" ''
     is 'no table has a problem' "$(sql -c "SELECT * FROM chat_rbac.protections WHERE problems <> '{}'" whole)" ''
+    sql -c 'SELECT * FROM chat_rbac.doctor()' whole >doctor.after
+    same 'doctor() finds what it found' doctor.before doctor.after
     # what protect() makes is what it was
     sql -c 'SELECT chat_rbac.protect(p.relation, p.spec) FROM chat_rbac.protection p ORDER BY p.parent NULLS FIRST, p.linked' whole >/dev/null 2>&1
     sql -c 'SELECT * FROM whole.matrix()' whole >matrix.again
