@@ -14,6 +14,7 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 top=$PWD
+self=$top/scripts/pg-upgrade.sh
 export CHAT_RBAC_LAB=${CHAT_RBAC_LAB:-/var/tmp/chat_rbac-lab}
 passed=0
 failed=0
@@ -109,6 +110,7 @@ here()
     sql -c "UPDATE inbox.conversation SET priority = 3 WHERE org_id = 1 AND id = 3" whole
     sql -c 'SELECT * FROM whole.matrix()' whole >matrix.before
     sql -c 'SELECT e FROM chat_rbac.audit_event e ORDER BY event_id' whole >trail.before
+    sql -c 'SELECT * FROM chat_rbac.doctor()' whole >doctor.before
     stop
 
     init "$new" "$dir/new"
@@ -126,6 +128,8 @@ here()
     same 'the trail is what it was' trail.before trail.after
     is 'it verifies, by the digest of before' "$(sql -c "SELECT problem FROM chat_rbac.audit_verify('$digest')" whole)" ''
     is 'no table has a problem' "$(sql -c "SELECT * FROM chat_rbac.protections WHERE problems <> '{}'" whole)" ''
+    sql -c 'SELECT * FROM chat_rbac.doctor()' whole >doctor.after
+    same 'doctor() finds what it found' doctor.before doctor.after
     # what protect() makes is what it was
     sql -c 'SELECT chat_rbac.protect(p.relation, p.spec) FROM chat_rbac.protection p ORDER BY p.parent NULLS FIRST, p.linked' whole >/dev/null 2>&1
     sql -c 'SELECT * FROM whole.matrix()' whole >matrix.again
@@ -154,17 +158,17 @@ here()
 
 chroot=$top/scripts/chroot.sh
 
-# PostgreSQL 15 beside the other, into $root.
+# PostgreSQL 15 beside the other, into $root; called by this script, as a process that ends
+# with its first error.
 prepare()
 {
     local from archive
 
-    root=$CHAT_RBAC_LAB/upgrade$major
-    [ ! -e "$root/.upgrade" ] || return 0
     from=$("$chroot" make "$major")
-    echo "adding PostgreSQL 15 to a copy of $from"
     rm -rf --one-file-system "$root"
-    cp -a "$from" "$root"
+    mkdir "$root"
+    # not what tests there are busy with
+    tar -C "$from" --exclude='./tmp/*' --exclude='./src/*' -cf - . | tar -C "$root" --numeric-owner -xpf -
     # shellcheck disable=SC2016 # the format is apt's
     archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/*$')
     cp /etc/resolv.conf "$root/etc/resolv.conf"
@@ -186,7 +190,10 @@ in_chroot()
 {
     local inside version status=0
 
-    prepare >"$CHAT_RBAC_LAB/upgrade$major.log" 2>&1 || { tail -n 20 "$CHAT_RBAC_LAB/upgrade$major.log" >&2; exit 1; }
+    if [ ! -e "$root/.upgrade" ]; then
+        echo "making a chroot with PostgreSQL 15 and $major"
+        "$self" prepare "$major" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }
+    fi
     dir=$(mktemp -d "$root/tmp/chat_rbac.XXXXXX")
     chmod 755 "$dir"
     inside=${dir#"$root"}
@@ -207,8 +214,14 @@ case ${1:-17} in
     17 | 18)
         [ "$(id -u)" = 0 ] || { echo "pg-upgrade.sh: only root can make a chroot" >&2; exit 1; }
         major=${1:-17}
+        root=$CHAT_RBAC_LAB/upgrade$major
         mkdir -p "$CHAT_RBAC_LAB"
         in_chroot
+        ;;
+    prepare)
+        major=$2
+        root=$CHAT_RBAC_LAB/upgrade$major
+        prepare
         ;;
     *)
         usage

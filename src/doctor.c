@@ -7,17 +7,23 @@
  */
 #include "chat_rbac.h"
 
+#include "access/relation.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/rel.h"
 #include "utils/ruleutils.h"
 
 PG_FUNCTION_INFO_V1(chat_rbac_library_version);
 PG_FUNCTION_INFO_V1(chat_rbac_canonical_query);
+PG_FUNCTION_INFO_V1(chat_rbac_is_view_of);
 
 /*
  * chat_rbac.library_version() -> text
@@ -30,20 +36,15 @@ chat_rbac_library_version(PG_FUNCTION_ARGS)
 }
 
 /*
- * chat_rbac.canonical_query(query text, owner regrole) -> text
- *		The text that PostgreSQL has for a SELECT, so that two spellings of one
- *		query are the same.  It is parsed, and not run; but a constant of a
- *		domain may run the domain's constraint, so this is as its owner, who
- *		gets no more out of a superuser that looks.
+ * Parse a SELECT that a role has written.  It is not run; but a constant of a
+ * domain may run the domain's constraint, so this is as that role, which gets no
+ * more out of a superuser who looks.
  */
-Datum
-chat_rbac_canonical_query(PG_FUNCTION_ARGS)
+static Query *
+parse_query(char *source, Oid owner)
 {
-	char	   *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid			owner = PG_GETARG_OID(1);
 	List	   *statements = raw_parser(source, RAW_PARSE_DEFAULT);
 	Query	   *query;
-	char	   *result;
 	Oid			save_user;
 	int			save_context;
 	int			guc_level = NewGUCNestLevel();
@@ -61,8 +62,61 @@ chat_rbac_canonical_query(PG_FUNCTION_ARGS)
 	GetUserIdAndSecContext(&save_user, &save_context);
 	SetUserIdAndSecContext(owner, save_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	query = parse_analyze_fixedparams(linitial_node(RawStmt, statements), source, NULL, 0, NULL);
-	result = pg_get_querydef(query, false);
 	SetUserIdAndSecContext(save_user, save_context);
 	AtEOXact_GUC(false, guc_level);
-	PG_RETURN_TEXT_P(cstring_to_text(result));
+	return query;
+}
+
+/*
+ * chat_rbac.canonical_query(query text, owner regrole) -> text
+ *		The text that PostgreSQL has for a SELECT of that role, so that two
+ *		spellings of one query are the same.
+ */
+Datum
+chat_rbac_canonical_query(PG_FUNCTION_ARGS)
+{
+	Query	   *query = parse_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1));
+
+	PG_RETURN_TEXT_P(cstring_to_text(pg_get_querydef(query, false)));
+}
+
+/*
+ * chat_rbac.is_view_of(view regclass, query text, owner regrole) -> boolean
+ *		Does a view show just what a SELECT ... FROM table WHERE ... of that role
+ *		does?  Its own text is not parsed, as its owner may be another one.
+ */
+Datum
+chat_rbac_is_view_of(PG_FUNCTION_ARGS)
+{
+	Query	   *wanted = parse_query(text_to_cstring(PG_GETARG_TEXT_PP(1)), PG_GETARG_OID(2));
+	Relation	view = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Query	   *found;
+	int			before;			/* before 16 a view has OLD and NEW before its
+								 * tables */
+	bool		same;
+
+	if (view->rd_rel->relkind != RELKIND_VIEW)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a view", RelationGetRelationName(view))));
+	found = get_view_query(view);
+	before = list_length(found->rtable) - 1;
+	same = list_length(wanted->rtable) == 1 && before >= 0;
+	if (same)
+	{
+		RangeTblEntry *mine = linitial_node(RangeTblEntry, wanted->rtable);
+		RangeTblEntry *theirs = list_nth_node(RangeTblEntry, found->rtable, before);
+
+		OffsetVarNodes((Node *) wanted, before, 0);
+		same = found->commandType == CMD_SELECT &&
+			mine->rtekind == theirs->rtekind && mine->relid == theirs->relid && mine->inh == theirs->inh && theirs->tablesample == NULL &&
+			equal(wanted->targetList, found->targetList) &&
+			equal(wanted->jointree, found->jointree) &&
+			!found->hasAggs && !found->hasWindowFuncs && !found->hasTargetSRFs && !found->hasDistinctOn &&
+			found->cteList == NIL && found->setOperations == NULL && found->groupClause == NIL &&
+			found->groupingSets == NIL && found->havingQual == NULL && found->distinctClause == NIL &&
+			found->limitOffset == NULL && found->limitCount == NULL && found->rowMarks == NIL;
+	}
+	relation_close(view, AccessShareLock);
+	PG_RETURN_BOOL(same);
 }

@@ -30,7 +30,8 @@ $publisher->command_ok([ 'pg_dump', '--schema-only', '--no-publications', '-f', 
 $publisher->command_ok([ 'pg_dump', '--data-only', '-t', 'chat_rbac.protection', '-t', 'chat_rbac.protected_view', '-f', "$tmp/rules.sql", '-d', $publisher->connstr('postgres') ], 'and which tables are protected, and how');
 $subscriber->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', "$tmp/$_.sql", '-d', $subscriber->connstr('postgres') ], "$_ restored") for qw(schema rules);
 my $connection = $publisher->connstr . q{ dbname=postgres};
-my $as_owner = $subscriber->pg_version >= 16 ? 'WITH (run_as_owner = true)' : '';
+# from 16 on workers act as a table's owner unless told otherwise, who is under its policies
+my $as_owner = sql($subscriber, q{SELECT CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'WITH (run_as_owner = true)' ELSE '' END});
 sql($subscriber, "CREATE SUBSCRIPTION inbox CONNECTION '$connection' PUBLICATION inbox $as_owner");
 $subscriber->wait_for_subscription_sync($publisher, 'inbox');
 
