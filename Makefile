@@ -91,7 +91,7 @@ test:
 
 # Parts of "make test", and their long forms.
 test-attacks: TESTS = attacks
-test-standby: export PROVE_TESTS = test/t/006_standby.pl test/t/024_logical.pl
+test-standby: export PROVE_TESTS = test/t/006_standby.pl test/t/024_logical.pl test/t/028_standby_whole.pl
 test-upgrade: export PROVE_TESTS = test/t/009_dump.pl test/t/012_trail_dump.pl $(wildcard test/t/02[5-7]_*.pl)
 test-faults: export PROVE_TESTS = $(wildcard test/t/02[1-3]_*.pl)
 test-faults: export CHAT_RBAC_LONG = 1
