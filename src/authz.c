@@ -19,6 +19,7 @@
  */
 #include "chat_rbac.h"
 
+#include "catalog/namespace.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -293,7 +294,12 @@ release_check(void *arg)
 typedef struct QueryHold
 {
 	MemoryContext context;
+	bool		is_bound;		/* identity is known */
 	RbacIdentity identity;		/* for whom the query runs */
+	bool		has_begun;		/* what was said is known */
+	RbacIdentity said;			/* of who asks, by the settings, */
+	char	   *said_token;		/* NULL: none */
+	char	   *said_roles;		/* when the query began */
 	TimestampTz statement;
 	RbacCommandMark command;
 	RbacGrants *grants;			/* pinned; NULL if none yet */
@@ -316,9 +322,9 @@ release_hold(void *arg)
 		rbac_grants_unpin(hold->grants);
 }
 
-/* The hold of a context; a new one is the given identity's. */
+/* The hold of a context, which may be a new one. */
 static QueryHold *
-query_hold(MemoryContext context, const RbacIdentity *identity)
+query_hold(MemoryContext context)
 {
 	QueryHold  *hold;
 
@@ -329,13 +335,54 @@ query_hold(MemoryContext context, const RbacIdentity *identity)
 	}
 	hold = MemoryContextAllocZero(context, sizeof(QueryHold));
 	hold->context = context;
-	hold->identity = *identity;
 	hold->release.func = release_hold;
 	hold->release.arg = hold;
 	MemoryContextRegisterResetCallback(context, &hold->release);
 	hold->next = holds;
 	holds = hold;
 	return hold;
+}
+
+/*
+ * rbac_authz_begin
+ *		A query under policies begins, whose call sites live in context.  What
+ *		the settings say wrong of who asks is an error here, whatever rows there
+ *		are: the planner puts cheap conditions of the query's before those of the
+ *		policies, so that an error there would tell that a row meets them.
+ */
+void
+rbac_authz_begin(MemoryContext context)
+{
+	QueryHold  *hold;
+	const char *roles = rbac_identity_active_roles();
+
+	if (!OidIsValid(get_namespace_oid(RBAC_SCHEMA, true)))
+		return;					/* policies of others, where ours are not */
+	hold = query_hold(context);
+	rbac_identity_get(&hold->said);
+	if (hold->said.source == RBAC_BY_TOKEN)
+		hold->said_token = MemoryContextStrdup(context, rbac_identity_token());
+	hold->said_roles = MemoryContextStrdup(context, roles);
+	if (hold->said_token != NULL || *roles != '\0')
+	{
+		FmgrInfo   *site = MemoryContextAllocZero(context, sizeof(FmgrInfo));
+
+		site->fn_mcxt = context;
+		(void) rbac_authz_renew(site, false);
+	}
+	hold->has_begun = true;
+}
+
+/* Do the settings say what they did when the query began? */
+static bool
+is_said_still(const QueryHold *hold)
+{
+	RbacIdentity now;
+
+	rbac_identity_get(&now);
+	return memcmp(&now, &hold->said, sizeof(RbacIdentity)) == 0 &&
+		(hold->said_token == NULL || strcmp(rbac_identity_token(), hold->said_token) == 0) &&
+		strcmp(rbac_identity_active_roles(), hold->said_roles) == 0;
 }
 
 /*
@@ -378,8 +425,10 @@ rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check)
  * rbac_authz_renew
  *		Bind a call site to the grants of who asks now.  check->grants is NULL
  *		for nobody, for an inactive member and, unless the call site may follow,
- *		for somebody else than before.  May throw, never by reason of a row: the
- *		call's arguments are not looked at.
+ *		for somebody else than before, or once the settings of a running query
+ *		say something else than at its beginning: that could be wrong, and an
+ *		error would tell that there is a row to be asked about.  May throw, never
+ *		by reason of a row: the call's arguments are not looked at.
  */
 RbacCheck *
 rbac_authz_renew(FmgrInfo *flinfo, bool follow)
@@ -405,11 +454,18 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 	if (check->linked_context != NULL)
 		MemoryContextReset(check->linked_context);
 
+	hold = query_hold(flinfo->fn_mcxt);
+	if (hold->has_begun && !is_said_still(hold))
+	{
+		check->switched = true;
+		rbac_stamp_take(&check->stamp);
+		return check;
+	}
 	rbac_token_asker(&asker);
-	hold = query_hold(flinfo->fn_mcxt, &asker.identity);
 	/* PL/pgSQL's simple expressions are no running query */
-	if (MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
+	if (!hold->is_bound || MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
 		hold->identity = asker.identity;
+	hold->is_bound = true;
 	check->switched = memcmp(&hold->identity, &asker.identity, sizeof(RbacIdentity)) != 0;
 	if (follow || !check->switched)
 	{

@@ -656,6 +656,7 @@ typedef struct RbacCheck
 
 extern void rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check);
 extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
+extern void rbac_authz_begin(MemoryContext context);
 extern void rbac_authz_refuse_switched(const RbacCheck *check, const char *table);
 extern RbacCheck *rbac_authz_require(FmgrInfo *flinfo, const char *permission, const char *deed);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,

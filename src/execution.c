@@ -24,14 +24,19 @@
  */
 #include "chat_rbac.h"
 
+#include "access/htup_details.h"
 #include "access/parallel.h"
+#include "catalog/pg_class.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/syscache.h"
 
 struct RbacExecution
 {
@@ -187,6 +192,30 @@ mentions_views(const PlannedStmt *statement)
 	return false;
 }
 
+/* Does it read or change a table with policies, and is who asks held to them? */
+static bool
+is_under_policies(const PlannedStmt *statement)
+{
+	ListCell   *cell;
+
+	foreach(cell, statement->rtable)
+	{
+		const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
+		HeapTuple	tuple;
+		bool		has_policies;
+
+		if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW)
+			continue;
+		tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(entry->relid));
+		has_policies = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
+		if (HeapTupleIsValid(tuple))
+			ReleaseSysCache(tuple);
+		if (has_policies)
+			return !InNoForceRLSOperation() && !has_bypassrls_privilege(GetUserId());
+	}
+	return false;
+}
+
 /* ---- what they read ---- */
 
 /* Does anything in a plan make one row of many?  It need not be those of a view. */
@@ -326,6 +355,8 @@ start_execution(QueryDesc *query, int eflags)
 		standard_ExecutorStart(query, eflags);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || IsParallelWorker())
 		return;
+	if (is_under_policies(query->plannedstmt))
+		rbac_authz_begin(query->estate->es_query_cxt);
 	tables = bulk_rows > 0 ? tables_of(query) : NULL;
 	if (tables != NULL || mentions_views(query->plannedstmt))
 	{

@@ -4,8 +4,9 @@
  *	  The functions that policies are made of.
  *
  * All are STABLE, PARALLEL SAFE and LEAKPROOF: what they raise (the extension
- * is unusable, a wrong active role, a call that no policy of ours makes) does
- * not depend on the row.  None decides: they look up in an RbacScope.  For
+ * is unusable, a wrong active role) does not depend on the row, and was raised when
+ * the query began, for other conditions may have chosen the rows that come here.
+ * None decides: they look up in an RbacScope.  For
  * nobody, and for an inactive member, the scalars are NULL and the tests false.
  *
  * A call site keeps its answer for the client's statement and identity; see
@@ -169,9 +170,9 @@ unit_arguments(RbacCheck *check, FunctionCallInfo fcinfo, int nunits)
 /*
  * Look at the unit arguments of a call: kinds is argument arg, a text[], and
  * what follows it are the columns, one a kind; where key_first, argument 0 comes
- * before them.  False where permissions, relation or kinds are not constants:
- * what is wrong with them could tell of a row, so there is no error and no
- * access.
+ * before them.  False where permissions, relation or kinds are not constants, and
+ * where the arguments do not fit together: an error could tell of a row, or that
+ * there is one to be asked about, so there is none, and no access.
  */
 static bool
 bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool key_first)
@@ -190,11 +191,7 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool key_first)
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT,
 					  &kinds, &nulls, &nkinds);
 	if (nkinds != nunits || nunits > RBAC_UNIT_KINDS_MAX || get_fn_expr_variadic(fcinfo->flinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("each unit column needs its kind"),
-				 errdetail("There are %d kinds and %d columns; %d of each are possible.",
-						   nkinds, nunits, RBAC_UNIT_KINDS_MAX)));
+		return false;
 
 	units = unit_arguments(check, fcinfo, nunits);
 	for (int i = 0; i < nunits; i++)
@@ -202,14 +199,8 @@ bind_units(RbacCheck *check, FunctionCallInfo fcinfo, int arg, bool key_first)
 		Oid			type = get_fn_expr_argtype(fcinfo->flinfo, i < before ? 0 : arg + 1 + i - before);
 		text	   *kind;
 
-		if (type != INT8OID && type != INT4OID)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("a unit column must be of type integer or bigint")));
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("a unit's kind must not be null")));
+		if ((type != INT8OID && type != INT4OID) || nulls[i])
+			return false;
 		kind = DatumGetTextPP(kinds[i]);
 		units[i].is_int4 = type == INT4OID;
 		units[i].kind = rbac_reach_kind(check->grants, VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));

@@ -1,0 +1,60 @@
+--
+-- Errors as an answer: PostgreSQL tests cheap leakproof conditions of the asker's, such
+-- as body >= 'x', before those of a policy.  Whatever makes a policy's functions fail
+-- would so tell of each hidden row whether it meets the condition, in any org: a token
+-- or a name of a role that is wrong, set before or within the query; calls of those
+-- functions with arguments that do not fit.  So such a setting fails a query from its
+-- beginning, whatever the rows are, and what is set later, or does not fit, just denies.
+--
+SELECT plan(53);
+SET client_min_messages = error;
+
+-- Told is the difference between a condition that a hidden row meets and one that none does.
+CREATE FUNCTION lab.asks(who text, statement text, name text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	there text := lab.run_as(who, replace(replace(statement, '@a', '''~m1-5'''), '@b', '''~m1-6'''));
+	not_there text;
+BEGIN
+	-- each starts from the settings of a good session
+	RESET chat_rbac.active_roles;
+	not_there := lab.run_as(who, replace(replace(statement, '@a', '''~m1-x'''), '@b', '''~m1-y'''));
+	RESET chat_rbac.active_roles;
+	RETURN is(there, not_there, who || ' is told nothing by ' || name);
+END $$;
+SELECT ok(count(*) > 20, 'messages of org 1 meet the condition, of which Gwen and Vic see none') FROM inbox.message WHERE body >= '~m1-5' AND body < '~m1-6' AND org_id = 1;
+
+-- the scan of the whole table, by a plan that was made before
+SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off;
+SET plan_cache_mode = force_generic_plan;
+PREPARE hidden(text, text) AS SELECT 1 FROM inbox.message WHERE body >= $1 AND body < $2;
+SELECT lab.run_as(who, 'EXECUTE hidden(''a'', ''b'')') FROM unnest('{Gwen,Vic}'::text[]) AS who \g /dev/null
+CREATE FUNCTION lab.execute_with(who text, setting text, value text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	told text[];
+	x text;
+BEGIN
+	CALL lab.become(who);
+	PERFORM set_config(setting, value, false);
+	FOREACH x IN ARRAY ARRAY['EXECUTE hidden(''~m1-5'', ''~m1-6'')', 'EXECUTE hidden(''~m1-x'', ''~m1-y'')'] LOOP
+		told := told || lab.attempt(x);
+	END LOOP;
+	CALL lab.dba();
+	PERFORM set_config('chat_rbac.active_roles', '', false);
+	RETURN NEXT is(told[1], told[2], format('%s is told nothing by %s = %s', who, setting, value));
+	RETURN NEXT matches(told[1], '^ERROR (28000|0P000)', 'but that it is wrong');
+END $$;
+SELECT lab.execute_with(who, s, v) FROM unnest('{Gwen,Vic}'::text[]) AS who, (VALUES ('chat_rbac.active_roles', 'Bad'), ('chat_rbac.token', 'a.b.c'), ('chat_rbac.token', 'x')) AS v (s, v);
+RESET plan_cache_mode;
+
+-- set within the query, before the table is read
+SELECT lab.asks(who, format('WITH x AS MATERIALIZED (SELECT set_config(%L, %L, false) AS v) SELECT 1 FROM x, inbox.message m WHERE length(x.v) > 0 AND m.body >= @a AND m.body < @b', s, v), format('setting %s to %s first', s, v))
+FROM unnest('{Gwen,Vic}'::text[]) AS who, (VALUES ('chat_rbac.active_roles', 'Bad'), ('chat_rbac.token', 'a.b.c'), ('chat_rbac.token', '')) AS v (s, v);
+
+-- the functions of policies, which are leakproof, with arguments of the attacker's
+SELECT lab.asks(who, format('SELECT 1 FROM inbox.message WHERE body >= @a AND body < @b AND (%s) IS NOT NULL', f), f) FROM unnest('{Hana,Vic}'::text[]) AS who, unnest('{
+"chat_rbac.org_scope(''{message.view}'', body)","chat_rbac.unit_scope(''{message.view}'', body, body)","chat_rbac.members_scope(''{message.view}'', body, true)","chat_rbac.in_org_scope(id, ''{message.view}'', ''all'', ARRAY[body], body)",
+"chat_rbac.in_unit_scope(id, ''{message.view}'', ''all'', ARRAY[''team''], id, id)","chat_rbac.in_unit_scope(id, ''{message.view}'', body, ''team'')","chat_rbac.in_scope(''{message.view}'', ''all'', ARRAY[''team''], body)","chat_rbac.in_scope(''{message.view}'', ''all'', ARRAY[NULL], id)",
+"chat_rbac.in_scope(''{message.view}'', ''all'', ARRAY[''team'', ''inbox''], id)","chat_rbac.in_member_scope(id, ''{message.view}'', ''colleague'', ARRAY[''team''], body)","chat_rbac.in_link(id, ''{message.view}'', body, ''inbox.participant'', true)","chat_rbac.in_link(id, ''{message.view}'', ''x'', tableoid::regclass, true)",
+"chat_rbac.approved(tableoid, body)","chat_rbac.handed_over(tableoid, body, body)","chat_rbac.in_event_scope(''{message.view}'', body, ARRAY[body], ARRAY[id, id])","chat_rbac.is_member(id)","chat_rbac.member_scope(NULL, body, true)"}'::text[]) AS f;
+
+SELECT * FROM finish();
