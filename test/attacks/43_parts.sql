@@ -88,9 +88,11 @@ SELECT is(ARRAY(SELECT t FROM unnest('{inbox.log_20,inbox.log_40,inbox.log_40_lo
 	'what is detached shows and takes nothing');
 SET ROLE attack_owner;
 CREATE TABLE inbox.mail_last () INHERITS (inbox.mail);
+GRANT SELECT ON inbox.mail_last TO attack_app;
 ALTER TABLE inbox.mail_last NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY;
 ALTER TABLE inbox.log_10 DISABLE ROW LEVEL SECURITY;
 RESET ROLE;
+INSERT INTO inbox.mail_last VALUES (1, 300, 10, NULL, 'x');
 SELECT is(ARRAY(SELECT t FROM unnest('{inbox.log_10,inbox.mail_last}'::text[]) AS t WHERE lab.run_as('Olga', 'TABLE ' || t) <> ''), '{}', 'a part that its owner opens is closed again by the same command');
 -- the event trigger acts whoever is asking, and in replica mode too
 SET session_replication_role = replica;

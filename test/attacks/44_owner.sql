@@ -12,6 +12,7 @@
 -- protect() is called again.
 --
 SELECT * FROM no_plan();
+SET client_min_messages = error;
 SELECT lab.gets_nothing('Olga', s, '^ERROR 42501', 'others may not: ' || s)
 FROM unnest(ARRAY['ALTER TABLE inbox.conversation DISABLE ROW LEVEL SECURITY', 'ALTER TABLE inbox.conversation NO FORCE ROW LEVEL SECURITY', 'DROP POLICY chat_rbac_select ON inbox.conversation',
 	'CREATE POLICY mine ON inbox.conversation USING (true)', 'ALTER POLICY chat_rbac_org ON inbox.conversation USING (true)', 'ALTER TABLE inbox.conversation RENAME TO x', 'ALTER TABLE inbox.conversation OWNER TO attack_app',
