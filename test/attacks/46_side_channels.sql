@@ -9,6 +9,7 @@
 -- waits for tells that somebody else writes.
 --
 SELECT * FROM no_plan();
+SET client_min_messages = error;
 SELECT is((SELECT count(*) FROM pg_largeobject_metadata), 0::bigint, 'nothing of an inbox is in large objects');
 SELECT is(lab.run_as('Ali', 'SELECT lo_from_bytea(4711, convert_to(string_agg(c::text, '',''), ''UTF8'')) FROM inbox.conversation AS c'), E'(4711)\n', 'a large object is made of what one sees');
 SELECT lab.sees_own_only('Ali', 'SELECT convert_from(lo_get(4711), ''UTF8'')', '... and holds no more');

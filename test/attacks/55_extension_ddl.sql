@@ -6,6 +6,7 @@
 -- Must happen: none of them can change or take away anything of it.
 --
 SELECT * FROM no_plan();
+SET client_min_messages = error;
 SELECT to_regrole('attack_55_dbo') IS NULL AS missing \gset
 \if :missing
 	CREATE ROLE attack_55_dbo LOGIN CREATEROLE CREATEDB;
