@@ -21,7 +21,7 @@ CREATE FUNCTION chat_rbac.administer_truncate() RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'chat_rbac_administer_truncate';
 REVOKE ALL ON FUNCTION chat_rbac.administer_truncate() FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.administer_truncate() IS 'Trigger: refuses TRUNCATE of an RBAC table to all but its owner (SQLSTATE 42501).';
+COMMENT ON FUNCTION chat_rbac.administer_truncate() IS 'Trigger: refuses TRUNCATE of one of our tables to all but its owner (SQLSTATE 42501).';
 
 /* ---- what a change asks for ---- */
 
@@ -336,6 +336,12 @@ BEGIN
 		CONTINUE WHEN tab = 'known_permission';
 		EXECUTE format('ALTER TABLE chat_rbac.%I ENABLE ROW LEVEL SECURITY', tab);
 		EXECUTE format('CREATE POLICY own_org ON chat_rbac.%I AS RESTRICTIVE USING (org_id = chat_rbac.current_org())', tab);
+	END LOOP;
+	/* row by row they are their tables' owners' to write */
+	FOREACH tab IN ARRAY ARRAY['protection', 'protected_view'] LOOP
+		EXECUTE format('CREATE TRIGGER administer_truncate BEFORE TRUNCATE ON chat_rbac.%I'
+					   ' FOR EACH STATEMENT EXECUTE FUNCTION chat_rbac.administer_truncate()', tab);
+		EXECUTE format('ALTER TABLE chat_rbac.%I ENABLE ALWAYS TRIGGER administer_truncate', tab);
 	END LOOP;
 END
 $$;

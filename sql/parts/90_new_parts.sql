@@ -43,13 +43,14 @@ BEGIN
 			WHERE d.classid = 'pg_trigger'::regclass AND NOT pg_has_role((SELECT relowner FROM pg_class WHERE oid = t.tgrelid), 'USAGE')
 			UNION
 			SELECT up.tab, i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.relid)
-		SELECT up.tab FROM up JOIN pg_policy p ON p.polrelid = up.relid AND p.polname = 'chat_rbac_select' LOOP
+		SELECT up.tab FROM up JOIN pg_class c ON c.oid = up.relid
+		WHERE c.relnamespace = 'chat_rbac'::regnamespace OR EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'chat_rbac_select') LOOP
 		RAISE EXCEPTION 'must be owner of protected table % to create a trigger on it', tab USING ERRCODE = 'insufficient_privilege';
 	END LOOP;
 END
 $$;
 REVOKE ALL ON FUNCTION chat_rbac.refuse_triggers() FROM PUBLIC;
-COMMENT ON FUNCTION chat_rbac.refuse_triggers() IS 'Event trigger: only the owner of a protected table makes triggers on it (SQLSTATE 42501), whoever holds the privilege TRIGGER.';
+COMMENT ON FUNCTION chat_rbac.refuse_triggers() IS 'Event trigger: only the owner of a protected table, or of one of ours, makes triggers on it (SQLSTATE 42501), whoever holds the privilege TRIGGER.';
 
 CREATE EVENT TRIGGER chat_rbac_triggers ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER')
 	EXECUTE FUNCTION chat_rbac.refuse_triggers();
