@@ -46,6 +46,14 @@ typedef struct LinkKey
 	char		relation[RELATION_NAME_SIZE];	/* zero-padded */
 } LinkKey;
 
+/* A plan, which is not freed while a query by it runs: that may make it anew, being within itself. */
+typedef struct KeptPlan
+{
+	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
+	int			running;
+	bool		stale;			/* the last to run it frees it */
+} KeptPlan;
+
 /* How to read one link; kept while the generation holds. */
 typedef struct LinkPlan
 {
@@ -55,12 +63,10 @@ typedef struct LinkPlan
 								 * caller */
 	Oid			table;			/* the other table, */
 	RbacTableName name;			/* and what it was called */
-	SPIPlanPtr	plan;			/* $1 is the org, $2 the member */
+	KeptPlan   *kept;			/* NULL: it could not be made */
 } LinkPlan;
 
 static HTAB *plans = NULL;
-static int	reading = 0;		/* link queries that run now: one within
-								 * another */
 
 static RbacQuery link_spec = {
 	"SELECT t.r OPERATOR(pg_catalog.->>) 'table', t.r OPERATOR(pg_catalog.->>) 'row',"
@@ -228,6 +234,16 @@ rbac_link_pointer(Oid protected, const char *relation, int relation_len, RbacPoi
 	return result;
 }
 
+static void
+let_go(KeptPlan *kept)
+{
+	kept->stale = true;
+	if (kept->running > 0)
+		return;
+	SPI_freeplan(kept->plan);
+	pfree(kept);
+}
+
 /*
  * How to read a link, as a copy: running it may make others anew.  False if
  * there is no such link.
@@ -237,6 +253,7 @@ link_plan(const LinkKey *key, LinkPlan *out)
 {
 	LinkPlan   *plan;
 	LinkPlan	fresh = {0};
+	SPIPlanPtr	prepared;
 	Oid			types[2] = {INT8OID, INT8OID};
 	Oid			save_user;
 	int			save_context;
@@ -251,15 +268,15 @@ link_plan(const LinkKey *key, LinkPlan *out)
 		plans = hash_create("chat_rbac link plans", 16, &control, HASH_ELEM | HASH_BLOBS);
 	}
 	plan = hash_search(plans, key, HASH_FIND, NULL);
-	if (plan != NULL && plan->generation == rbac_inval_generation && rbac_catalog_has_name(plan->table, &plan->name))
+	if (plan != NULL && plan->kept != NULL && plan->generation == rbac_inval_generation && rbac_catalog_has_name(plan->table, &plan->name))
 	{
 		*out = *plan;
 		return true;
 	}
 	if (plan != NULL)
 	{
-		if (reading == 0)		/* else one of these may be running */
-			SPI_freeplan(plan->plan);
+		if (plan->kept != NULL)
+			let_go(plan->kept);
 		hash_search(plans, key, HASH_REMOVE, NULL);
 	}
 
@@ -271,14 +288,22 @@ link_plan(const LinkKey *key, LinkPlan *out)
 	/* whose policies it is under is settled when it is prepared */
 	become_reader(&fresh, &save_user, &save_context);
 	SPI_connect();
-	fresh.plan = SPI_prepare(sql, 2, types);
-	if (fresh.plan == NULL)
+	prepared = SPI_prepare(sql, 2, types);
+	if (prepared == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	SPI_keepplan(fresh.plan);
+
+	/*
+	 * what may fail comes first: a plan that is kept and not known would be
+	 * lost
+	 */
+	fresh.kept = MemoryContextAllocZero(CacheMemoryContext, sizeof(KeptPlan));
+	fresh.kept->plan = prepared;
+	plan = hash_search(plans, key, HASH_ENTER, NULL);
+	plan->kept = NULL;
+	SPI_keepplan(prepared);
+	*plan = fresh;
 	SPI_finish();
 	SetUserIdAndSecContext(save_user, save_context);
-	plan = hash_search(plans, key, HASH_ENTER, NULL);
-	*plan = fresh;
 	*out = fresh;
 	return true;
 }
@@ -294,20 +319,22 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 	int64	   *ids;
 	Oid			save_user;
 	int			save_context;
+	KeptPlan   *kept = plan->kept;
 	volatile int rc = 0;
 
 	args[0] = Int64GetDatum(grants->org);
 	args[1] = Int64GetDatum(grants->member);
 	become_reader(plan, &save_user, &save_context);
 	SPI_connect();
-	reading++;
+	kept->running++;
 	PG_TRY();
 	{
-		rc = rbac_catalog_decide(plan->plan, args);
+		rc = rbac_catalog_decide(kept->plan, args);
 	}
 	PG_FINALLY();
 	{
-		reading--;
+		if (--kept->running == 0 && kept->stale)
+			let_go(kept);
 	}
 	PG_END_TRY();
 	if (rc != SPI_OK_SELECT)

@@ -55,6 +55,14 @@ BEGIN
 	END LOOP;
 	COMMIT;
 END $$;
+-- relations that other tables tell, one of which is read by way of another one
+CREATE PROCEDURE tool.links(times int) LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1..times LOOP
+		INSERT INTO tool.poke VALUES (i);
+		PERFORM FROM inbox.customer WHERE id = 3;
+	END LOOP;
+END $$;
 -- an entry is replaced while a scan still answers from it
 CREATE PROCEDURE tool.replacements(times int) LANGUAGE plpgsql AS $$
 DECLARE
@@ -155,6 +163,9 @@ stays_flat($psql, '100 000 invalidations', 'CALL tool.invalidations(2000)', 'CAL
 cmp_ok(stat_of($psql, 'builds') - $built, '>=', 100_000, '... each of which made the grants be compiled anew');
 is(stat_of($psql, 'entries'), '1', '... into one entry');
 stays_flat($psql, '1 000 replacements of an entry in use', 'CALL tool.replacements(20)', 'CALL tool.replacements(1000)');
+my $agent = session('1/7');
+stays_flat($agent, '300 changes under relations that other tables tell', 'CALL tool.links(20)', 'CALL tool.links(300)');
+$agent->quit;
 stays_flat($psql, '5 000 failing checks', 'CALL tool.failures(100)', 'CALL tool.failures(5000)');
 stays_flat($psql, '2 000 permsets in one statement', "SELECT tool.permsets('a', 500)",
 	"SELECT tool.permsets('b', 2000)");
