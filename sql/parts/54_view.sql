@@ -621,8 +621,15 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	relation regclass;
 	old chat_rbac.protected_view;
 BEGIN
+	/* as create_view() does, and then it may be gone */
+	SELECT c.oid INTO relation FROM chat_rbac.protected_view v JOIN pg_class c ON c.oid = v.relation WHERE v.view = drop_view.view;
+	IF FOUND THEN
+		EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', relation);
+	END IF;
+	LOCK TABLE chat_rbac.protected_view IN SHARE ROW EXCLUSIVE MODE;
 	SELECT v.* INTO old FROM chat_rbac.protected_view v WHERE v.view = drop_view.view;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION '% is no view that create_view() made', view USING ERRCODE = 'undefined_object';
