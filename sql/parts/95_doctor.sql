@@ -43,6 +43,9 @@ CREATE TABLE chat_rbac.installed_object (
 	PRIMARY KEY (kind, name)
 );
 COMMENT ON TABLE chat_rbac.installed_object IS 'Internal to doctor(): own_object as it was when the extension was installed or updated.';
+CREATE TRIGGER administer_truncate BEFORE TRUNCATE ON chat_rbac.installed_object
+	FOR EACH STATEMENT EXECUTE FUNCTION chat_rbac.administer_truncate();
+ALTER TABLE chat_rbac.installed_object ENABLE ALWAYS TRIGGER administer_truncate;
 
 CREATE FUNCTION chat_rbac.library_version() RETURNS text
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1

@@ -20,6 +20,7 @@ INSERT INTO lab.value (type, value) SELECT t::regtype, v FROM (VALUES
 	('bigint', '{1,6,40,9,NULL,-1,9223372036854775807,160}'::text[]),
 	('integer', '{1,NULL,40,-2147483648}'),
 	('oid', '{20,NULL,0}'),
+	('regrole', '{attack_app,attack_owner,NULL}'),
 	('smallint', '{1,NULL}'),
 	('boolean', '{true,false,NULL}'),
 	('text', '{acme,globex,Hana,HR,Supervisor,team,view,conversation,own,inbox.conversation,NULL,"","DELETE FROM chat_rbac.role_grant","SELECT chat_rbac.grant_role(''globex'', ''Gwen'', ''Agent'')","TABLE inbox.conversation"}'),
@@ -45,6 +46,7 @@ INSERT INTO lab.value (type, value) SELECT t::regtype, v FROM (VALUES
 	('uuid', '{00000000-0000-0000-0000-000000000000,NULL}'),
 	('"any"', '{40,NULL}'),
 	('chat_rbac.audit_event', '{NULL,ROW}'),
+	('chat_rbac.protected_view', '{NULL}'),
 	('chat_rbac.audit_block', '{NULL}')) AS t (t, vs), unnest(t.vs) AS v;
 CREATE FUNCTION lab.literal(type regtype, value text) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN type = '"any"'::regtype THEN coalesce(value, 'NULL') || '::bigint'
