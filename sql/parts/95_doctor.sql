@@ -42,6 +42,7 @@ CREATE TABLE chat_rbac.installed_object (
 	marks	jsonb NOT NULL,
 	PRIMARY KEY (kind, name)
 );
+ALTER TABLE chat_rbac.installed_object ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 COMMENT ON TABLE chat_rbac.installed_object IS 'Internal to doctor(): own_object as it was when the extension was installed or updated.';
 CREATE TRIGGER administer_truncate BEFORE TRUNCATE ON chat_rbac.installed_object
 	FOR EACH STATEMENT EXECUTE FUNCTION chat_rbac.administer_truncate();
