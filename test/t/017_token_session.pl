@@ -106,7 +106,7 @@ says(
 		'{chat_rbac.token=(hidden)} !28000 !28000' ],
 	[ '... nor a superuser\'s', "$set_good $current; $config; DROP FUNCTION public.clause_current()", '{chat_rbac.token=(hidden)}', @root ],
 	[ 'a forged token in the middle of a query', "$set_ali SELECT count(*) FROM inbox.conversation WHERE public.switch(id, '$forged')",
-		'!28000' ],
+		'1' ],
 	[ 'another\'s in the middle of a query gives no row of theirs',
 		"$set_ali SELECT count(*) > $ali_rows FROM inbox.conversation WHERE public.switch(id, '$good'); $rows", 'f 200' ]);
 
@@ -270,11 +270,12 @@ for my $mode (qw(force_generic_plan force_custom_plan))
 		"SET plan_cache_mode = $mode; PREPARE p AS $rows; $set_good EXECUTE p; $set_ali EXECUTE p; RESET chat_rbac.token; EXECUTE p; $set_forged EXECUTE p; $set_good EXECUTE p",
 			"200 $ali_rows 0 200 !28000" ]);
 }
+# What is set while a query runs denies: an error would tell that there was a row to be asked about.
 my $cursor = 'DECLARE c CURSOR FOR SELECT 1 FROM inbox.conversation; MOVE 1 IN c';
 my $left = 'MOVE FORWARD 500 IN c; FETCH 3 FROM c';
 says(
 	[ 'an open cursor goes on', "BEGIN; $local_good $cursor; FETCH 2 FROM c; COMMIT", '1 1' ],
-	[ '... not with a forged token', "BEGIN; $local_good $cursor; $local_forged FETCH 2 FROM c; ROLLBACK", '!28000' ],
+	[ '... not with a forged token', "BEGIN; $local_good $cursor; $local_forged FETCH 2 FROM c; ROLLBACK", '' ],
 	[ '... nor with none', "BEGIN; $local_good $cursor; RESET chat_rbac.token; FETCH 2 FROM c; COMMIT", '' ],
 	[ '... nor with another\'s', "BEGIN; $local_ali $cursor; $local_good FETCH 2 FROM c; COMMIT", '' ],
 	[ '... nor after its savepoint', "BEGIN; SAVEPOINT a; $local_good SAVEPOINT b; $cursor; ROLLBACK TO a; FETCH 2 FROM c; COMMIT", '!34000' ],
@@ -283,7 +284,7 @@ says(
 		'' ],
 	[ '... by a forger',
 		"BEGIN; $local_good DECLARE c CURSOR WITH HOLD FOR SELECT 1 FROM inbox.conversation; $local_forged COMMIT; FETCH 2 FROM c",
-		'!28000 !34000' ],
+		'' ],
 	[ '... keeps the rows of who made it',
 		"BEGIN; $local_ali DECLARE c CURSOR WITH HOLD FOR SELECT 1 FROM inbox.conversation; COMMIT; $set_good MOVE FORWARD ALL IN c; $rows; FETCH BACKWARD 1 FROM c",
 		'200 1' ]);
