@@ -26,8 +26,9 @@ DATA = $(filter-out $(DATA_built),$(sort $(wildcard sql/$(EXTENSION)--*.sql)))
 
 # PostgreSQL's headers count as system headers, so that -Wextra warns of our
 # code only.  clang does not know all of the flags that PostgreSQL was built
-# with by gcc; it need not say so.
-PG_CFLAGS = -Wall -Wextra -fvisibility=hidden \
+# with by gcc; it need not say so.  Headers of before PostgreSQL 16 are no C23, which
+# is what newer compilers take for C.
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -fvisibility=hidden \
 	$(addprefix -isystem ,$(includedir_server) $(includedir_internal)) \
 	$(if $(findstring clang,$(shell $(CC) --version)),-Wno-unknown-warning-option -Wno-ignored-optimization-argument)
 
