@@ -32,6 +32,7 @@ PG_FUNCTION_INFO_V1(chat_rbac_is_view_of);
 Datum
 chat_rbac_library_version(PG_FUNCTION_ARGS)
 {
+	(void) fcinfo;
 	PG_RETURN_TEXT_P(cstring_to_text(RBAC_VERSION));
 }
 

@@ -183,7 +183,7 @@ for my $round (1 .. $rounds)
 	my @grants = grep { $grants{$_} } @acknowledged;
 	is( sql($node, 'SELECT string_agg(v.r, \',\') FROM unnest(\'{' . join(',', @grants) . '}\'::text[]) AS v (r) WHERE NOT EXISTS (SELECT FROM tool.shadow s WHERE s.request = v.r)'),
 		'', "$what: of " . @grants . ' grants that were acknowledged none is lost');
-	is(sql($node, 'SELECT count(*) FROM chat_rbac.audit_verify(' . join(', ', map { "'$_'" } @digests) . ')'), '0', "$what: what was published holds") if @digests;
+	is(sql($node, 'SELECT count(*) FROM chat_rbac.audit_verify(VARIADIC ARRAY[' . join(', ', map { "'$_'" } @digests) . '])'), '0', "$what: what was published holds") if @digests;
 }
 cmp_ok(scalar(@digests), '>', 0, 'blocks were sealed meanwhile');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'recovery went well each time');
