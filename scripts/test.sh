@@ -137,7 +137,7 @@ run_attacks()
     "$cluster" start "$attacked" "shared_preload_libraries = 'pg_stat_statements'" 'compute_query_id = on' \
         'wal_level = logical' 'max_replication_slots = 4' 'max_prepared_transactions = 10'
     # shellcheck disable=SC2016 # $0 is for the inner shell
-    limited "$cluster" run "$attacked" bash -c 'cd "$0" && prove -j2 --exec scripts/attack.sh test/attacks/[0-9]*.sql' "$dir/tree"
+    limited "$cluster" run "$attacked" bash -c 'cd "$0" && prove -j2 --failures --comments --exec scripts/attack.sh test/attacks/[0-9]*.sql' "$dir/tree"
 }
 
 run_style()
