@@ -18,7 +18,7 @@ BEGIN ATOMIC
 		UNION
 		SELECT u.unit_id FROM down JOIN chat_rbac.unit u ON u.org_id = org AND u.parent_id = down.unit_id
 		WHERE into_sealed OR NOT u.sealed)
-	SELECT unit_id FROM down;
+	SELECT unit_id FROM down ORDER BY unit_id;
 END;
 REVOKE ALL ON FUNCTION chat_rbac.units_below(bigint, bigint[], boolean) FROM PUBLIC;
 COMMENT ON FUNCTION chat_rbac.units_below(bigint, bigint[], boolean) IS 'Internal: units and those below them, all or as far as a grant at the first ones reaches.';

@@ -13,7 +13,6 @@ SELECT lab.state() AS before \gset
 SELECT lab.gets_nothing(who, s, p, who || ': ' || s) FROM (VALUES
 	('Ali', 'INSERT INTO inbox.task AS t (id, title) VALUES (2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET title = t.title RETURNING title', '^ERROR 42501'),
 	('Ali', 'INSERT INTO inbox.task AS t (id, title) VALUES (2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET title = t.title WHERE own.tell(t.title) RETURNING title', '^ERROR 42501'),
-	('Ali', 'INSERT INTO inbox.task AS t (id, title) VALUES (2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET title = ''x'' WHERE own.tell_by_error(t)', '^ERROR 42501'),
 	('Ali', 'INSERT INTO inbox.task AS t (id, title) VALUES (2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET title = excluded.title, assignee_id = 6', '^ERROR 42501'),
 	('Ali', 'INSERT INTO inbox.conversation AS t (id, customer_id, initiated_by, inbox_id, team_id, assignee_id) VALUES (13, 1, ''agent'', 30, 10, 6) ON CONFLICT (org_id, id) DO UPDATE SET labels = t.labels || ''{x}'' RETURNING labels', '^ERROR 42501'),
 	('Ali', 'INSERT INTO inbox.conversation AS t (id, customer_id, initiated_by, inbox_id, team_id, assignee_id) VALUES (13, 1, ''agent'', 30, 10, 6) ON CONFLICT (org_id, id) DO UPDATE SET team_id = 10, assignee_id = 6 RETURNING *', '^ERROR 42501'),
@@ -29,6 +28,19 @@ SELECT lab.gets_nothing(who, s, p, who || ': ' || s) FROM (VALUES
 	('Ali', 'INSERT INTO inbox.conversation AS t (id, customer_id, initiated_by, inbox_id, team_id, assignee_id) VALUES (1, 1, ''agent'', 30, 10, 6) ON CONFLICT (org_id, id) DO UPDATE SET priority = 3', '^ERROR 42501: permission "conversation.prioritise"'),
 	('Ali', 'INSERT INTO inbox.conversation AS t (id, customer_id, initiated_by, inbox_id, team_id, assignee_id) VALUES (1, 1, ''agent'', 30, 10, 6) ON CONFLICT (org_id, id) DO UPDATE SET org_id = 2', '^ERROR 42501'),
 	('Gus', 'INSERT INTO inbox.conversation AS t (org_id, id, customer_id, initiated_by, inbox_id, team_id) VALUES (1, 13, 1, ''agent'', 30, 10) ON CONFLICT (org_id, id) DO UPDATE SET org_id = 2', '^ERROR (42501|23503)')) AS v (who, s, p);
+-- PostgreSQL itself, before the fixes that 15.20 has, shows the row in the way to the condition before it asks the policies
+CREATE TABLE lab.plain (id int PRIMARY KEY, title text);
+INSERT INTO lab.plain VALUES (1, 'hidden');
+ALTER TABLE lab.plain ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seen ON lab.plain USING (title <> 'hidden');
+GRANT SELECT, INSERT, UPDATE ON lab.plain TO attack_app;
+SELECT lab.run_as('Ali', 'INSERT INTO lab.plain AS t VALUES (1, ''x'') ON CONFLICT (id) DO UPDATE SET title = ''x'' WHERE own.tell_by_error(t)') ~ 'saw' AS leaks \gset
+\if :leaks
+	SELECT ok(lab.run_as('Ali', 'INSERT INTO inbox.task AS t (id, title) VALUES (2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET title = ''x'' WHERE own.tell_by_error(t)') ~ '~t1-2~',
+		'known leak: this PostgreSQL shows hidden rows to the WHERE of DO UPDATE; a newer minor release does not');
+\else
+	SELECT lab.gets_nothing('Ali', 'INSERT INTO inbox.task AS t (id, title) VALUES (2, ''x'') ON CONFLICT (org_id, id) DO UPDATE SET title = ''x'' WHERE own.tell_by_error(t)', '^ERROR 42501', 'a condition that tells the row in the way');
+\endif
 SELECT is(lab.state(), :'before', 'nothing has changed');
 SELECT is(lab.run_as('Ali', 'INSERT INTO inbox.task (id, title) VALUES (2, ''x'') ON CONFLICT DO NOTHING RETURNING title'), '', 'known leak: DO NOTHING tells that a chosen id is taken, by no row');
 SELECT is(lab.run_as('Ali', 'INSERT INTO inbox.task (id, title) VALUES (987654, ''x'') ON CONFLICT DO NOTHING RETURNING title'), E'(x)\n', 'or free, by the new one');

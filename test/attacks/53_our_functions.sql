@@ -129,7 +129,8 @@ SELECT lab.tells_nothing('Gwen', 'nor does an agent', 'record_access');
 SELECT cmp_ok((SELECT count(*) FROM lab.differences('Ada')), '>', 5::bigint, 'an admin hears of what is taken away: the calls do ask');
 SELECT cmp_ok((SELECT count(DISTINCT p.subject) FROM lab.answer a JOIN lab.probe p USING (n) WHERE a.who = 'Ada' AND a.answer !~ '^ERROR' AND a.answer <> ''), '>', 150::bigint, 'most functions answer');
 SELECT is(lab.seen_in_answers('Vic'), '{}', 'who holds nothing is shown no value');
-SELECT is(lab.unsteady(), '{chat_rbac.audit_incarnation(),"chat_rbac.audit_note(text,text,regclass,text,text,bigint,text[],bigint[],jsonb,text)",chat_rbac.audit_seal(),chat_rbac.cache_stats(),"chat_rbac.issue_token(bigint,interval,text[])","chat_rbac.record_access(regclass,bigint,text,chat_rbac.permission)",chat_rbac.revoke_tokens(bigint)}'::text[],
+-- of a function in SQL it is a matter of its plan whether NULL or a wrong name is seen first
+SELECT is(ARRAY(SELECT u FROM unnest(lab.unsteady()) AS u WHERE u !~ '\.(members_with_permission|user_permissions)\('), '{chat_rbac.audit_incarnation(),"chat_rbac.audit_note(text,text,regclass,text,text,bigint,text[],bigint[],jsonb,text)",chat_rbac.audit_seal(),chat_rbac.cache_stats(),"chat_rbac.issue_token(bigint,interval,text[])","chat_rbac.record_access(regclass,bigint,text,chat_rbac.permission)",chat_rbac.revoke_tokens(bigint)}'::text[],
 	'what answers otherwise each time is not compared, and is known');
 SELECT is((SELECT count(*) FROM lab.differences('Olga') AS d WHERE d.subject ~ 'who_can|explain_access'), 2::bigint,
 	'known leak: who holds role.view in the whole org may ask who sees a row that they do not see themselves');
