@@ -61,7 +61,7 @@ sql()
 
 init()
 {
-    "$1/initdb" -D "$2" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$2.log" 2>&1 || { cat "$2.log" >&2; exit 1; }
+    "$1/initdb" -k -D "$2" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$2.log" 2>&1 || { cat "$2.log" >&2; exit 1; }
     cat >>"$2/postgresql.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$dir'

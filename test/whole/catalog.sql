@@ -21,6 +21,7 @@ WITH member AS (
 	FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 	UNION ALL
 	SELECT concat_ws(' ', 'constraint', c.oid::regclass, k.conname, k.convalidated, pg_get_constraintdef(k.oid)) FROM relation c JOIN pg_constraint k ON k.conrelid = c.oid
+		AND k.contype <> 'n'	-- columns say so; from 18 on these have names, and pg_upgrade gives others
 	UNION ALL
 	SELECT concat_ws(' ', 'index', pg_get_indexdef(i.indexrelid), i.indisvalid) FROM relation c JOIN pg_index i ON i.indrelid = c.oid
 	UNION ALL
