@@ -15,11 +15,10 @@ DECLARE
 	base pg_class := (SELECT c FROM pg_class c WHERE c.oid = $1.relation);
 	reader pg_roles := (SELECT r FROM pg_roles r WHERE r.rolname = $1.spec ->> 'reader');
 	protection jsonb := (SELECT p.spec FROM chat_rbac.protection p WHERE p.relation = $1.relation);
-	again text := chat_rbac.protect_again($1.relation);
-	forgotten text := format('DELETE FROM chat_rbac.protected_view WHERE view = %s;', $1.view::oid);
 BEGIN
 	IF class.oid IS NULL OR base.oid IS NULL THEN
-		RETURN QUERY SELECT 'notice', $1.view::text, CASE WHEN base.oid IS NULL THEN 'the table does not exist any more' ELSE 'the view does not exist any more' END, forgotten;
+		RETURN QUERY SELECT 'notice', $1.view::text, CASE WHEN base.oid IS NULL THEN 'the table does not exist any more' ELSE 'the view does not exist any more' END,
+			format('DELETE FROM chat_rbac.protected_view WHERE view = %s;', $1.view::oid);
 		RETURN;
 	END IF;
 	RETURN QUERY
@@ -50,7 +49,7 @@ BEGIN
 	END IF;
 	PERFORM chat_rbac.view_check($1.relation, protection, $1.spec);
 	RETURN QUERY
-	SELECT 'error', $1.view::text, 'its query is not the one that create_view() made', again
+	SELECT 'error', $1.view::text, 'its query is not the one that create_view() made', chat_rbac.protect_again($1.relation)
 	WHERE NOT chat_rbac.is_view_of($1.view, chat_rbac.view_query($1.relation, protection, $1.spec, $1.gate), base.relowner);
 EXCEPTION WHEN OTHERS THEN
 	RETURN QUERY SELECT 'error', $1.view::text, 'its specification does not fit any more: ' || regexp_replace(SQLERRM, '^invalid specification: ', ''),

@@ -16,27 +16,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <openssl/err.h>
 
+#include "fuzz.h"
 #include "jose.h"
-#include "pure.h"
 #include "vectors.h"
 
 #define NVECTORS (sizeof(vectors) / sizeof(vectors[0]))
 #define NREFUSED (sizeof(refused) / sizeof(refused[0]))
-
-#define REQUIRE(what) \
-	do { \
-		if (!(what)) \
-		{ \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
-			abort(); \
-		} \
-	} while (0)
 
 extern size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
