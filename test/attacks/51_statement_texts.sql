@@ -10,6 +10,10 @@
 --
 SELECT * FROM no_plan();
 CREATE EXTENSION pg_stat_statements;
+-- (of this database: files of attacks run side by side)
+CREATE VIEW own.activity AS SELECT * FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+CREATE VIEW own.statements AS SELECT * FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database());
+GRANT SELECT ON own.activity, own.statements TO attack_app, attack_bi;
 SELECT is(lab.run_as('Ali', s) ~ 'eyJ', false, 'the token is not shown by: ' || s) FROM unnest('{SHOW chat_rbac.token,SELECT current_setting(''chat_rbac.token''),SELECT * FROM pg_settings WHERE name ~ ''chat_rbac'',SHOW ALL,TABLE pg_file_settings,SELECT * FROM pg_db_role_setting,
 	"SELECT set_config(''chat_rbac.token'', current_setting(''chat_rbac.token''), true)",TABLE chat_rbac.signing_key}'::text[]) AS s;
 SELECT is(lab.run_as('Ali', 'SELECT secret FROM chat_rbac.signing_key') ~ '^ERROR 42501', true, 'nor the key');
@@ -18,29 +22,29 @@ SELECT is(lab.run_as('Ali', format('SET chat_rbac.token = %L', 'x' || (SELECT to
 -- other sessions: of another role nothing, of the same role their texts
 SELECT dblink_connect('gus', format('host=%L port=%s dbname=%L user=attack_app', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database())) \g /dev/null
 SELECT dblink_exec('gus', format('SET chat_rbac.token = %L', (SELECT token FROM lab.person WHERE name = 'Gus'))) \g /dev/null
-SELECT is(o ~ 'eyJ', false, 'a statement with a token is not shown, even to the same role') FROM lab.run_as('Gwen', 'SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()') AS o;
+SELECT is(o ~ 'eyJ', false, 'a statement with a token is not shown, even to the same role') FROM lab.run_as('Gwen', 'SELECT query FROM own.activity') AS o;
 SELECT * FROM dblink('gus', 'SELECT count(*) FROM inbox.task WHERE title = ''~t2-7~''') AS t (n bigint) \g /dev/null
-SELECT matches(lab.run_as('Gwen', 'SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()'), '~t2-7~', 'known leak: the same database role''s last statement shows, whoever asks by it');
+SELECT matches(lab.run_as('Gwen', 'SELECT query FROM own.activity'), '~t2-7~', 'known leak: the same database role''s last statement shows, whoever asks by it');
 SELECT dblink_exec('gus', 'PREPARE be (text) AS SELECT set_config(''chat_rbac.token'', $1, false)') \g /dev/null
-SELECT is(lab.run_as('Sue', 'SELECT query, application_name FROM pg_stat_activity WHERE usename <> ''attack_bi''', 'attack_bi') ~ 'eyJ|be \(text\)', false, 'another role''s does not');
-SELECT is(lab.run_as('Sue', 'SELECT query FROM pg_stat_activity WHERE usename = ''attack_app''', 'attack_bi') ~ 'insufficient privilege', true, '... but that there are some');
+SELECT is(lab.run_as('Sue', 'SELECT query, application_name FROM own.activity WHERE usename <> ''attack_bi''', 'attack_bi') ~ 'eyJ|be \(text\)', false, 'another role''s does not');
+SELECT is(lab.run_as('Sue', 'SELECT query FROM own.activity WHERE usename = ''attack_app''', 'attack_bi') ~ 'insufficient privilege', true, '... but that there are some');
 -- the token as a parameter
 SELECT * FROM dblink('gus', 'SELECT count(*) FROM inbox.conversation') AS t (n bigint) \g /dev/null
-SELECT is(lab.run_as('Gwen', 'SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()') ~ 'eyJ', false, 'and is gone with the next statement');
+SELECT is(lab.run_as('Gwen', 'SELECT query FROM own.activity') ~ 'eyJ', false, 'and is gone with the next statement');
 
 -- pg_stat_statements
 SELECT pg_stat_statements_reset() \g /dev/null
 SELECT dblink_exec('gus', 'DO $d$ BEGIN PERFORM set_config(''chat_rbac.token'', current_setting(''chat_rbac.token''), true); END $d$') \g /dev/null
 SELECT dblink_exec('gus', format('SET chat_rbac.token = %L', (SELECT token FROM lab.person WHERE name = 'Gus'))) \g /dev/null
 SELECT lab.remote('Hana', 'SELECT labels FROM inbox.conversation WHERE labels = ARRAY[''~v1-16~'']') \g /dev/null
-SELECT is(lab.hidden('Sue', o, true) = '{}' AND o ~ 'insufficient privilege', true, 'statements of other roles are counted, and not shown') FROM lab.run_as('Sue', 'SELECT userid, query FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())', 'attack_bi') AS o;
-SELECT is(lab.hidden('Gwen', o), '{}', 'of the same role they are, without constants') FROM lab.run_as('Gwen', 'SELECT query, rows FROM pg_stat_statements WHERE query ~ ''labels''') AS o;
+SELECT is(lab.hidden('Sue', o, true) = '{}' AND o ~ 'insufficient privilege', true, 'statements of other roles are counted, and not shown') FROM lab.run_as('Sue', 'SELECT userid, query FROM own.statements', 'attack_bi') AS o;
+SELECT is(lab.hidden('Gwen', o), '{}', 'of the same role they are, without constants') FROM lab.run_as('Gwen', 'SELECT query, rows FROM own.statements WHERE query ~ ''labels''') AS o;
 SELECT * FROM dblink('gus', 'SELECT count(*) FROM inbox.task WHERE title = ''~t2-7~''') AS t (n bigint) \g /dev/null
-SELECT is(o ~ 'inbox.task' AND o !~ '~t2', true, 'known leak: and how often they were run, and how many rows they gave') FROM lab.run_as('Gwen', 'SELECT query, calls, rows FROM pg_stat_statements WHERE query ~ ''inbox.task''') AS o;
-SELECT is(lab.run_as('Gwen', 'SELECT query FROM pg_stat_statements') ~ 'eyJ', current_setting('server_version_num')::int < 180000, 'known leak: before PostgreSQL 18 a SET keeps its constant there, and so the token');
+SELECT is(o ~ 'inbox.task' AND o !~ '~t2', true, 'known leak: and how often they were run, and how many rows they gave') FROM lab.run_as('Gwen', 'SELECT query, calls, rows FROM own.statements WHERE query ~ ''inbox.task''') AS o;
+SELECT is(lab.run_as('Gwen', 'SELECT query FROM own.statements') ~ 'eyJ', current_setting('server_version_num')::int < 180000, 'known leak: before PostgreSQL 18 a SET keeps its constant there, and so the token');
 SELECT pg_stat_statements_reset() \g /dev/null
 SELECT * FROM dblink('gus', format('SELECT set_config(''chat_rbac.token'', %L, false)', (SELECT token FROM lab.person WHERE name = 'Gus'))) AS t (x text) \g /dev/null
-SELECT is(lab.run_as('Gwen', 'SELECT query FROM pg_stat_statements') ~ 'eyJ', false, '... which set_config() does not');
+SELECT is(lab.run_as('Gwen', 'SELECT query FROM own.statements') ~ 'eyJ', false, '... which set_config() does not');
 
 -- messages that a client may ask for
 SET client_min_messages = error;
