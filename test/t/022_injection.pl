@@ -6,9 +6,9 @@
 # the right answers afterwards.
 #
 # Environment:
-#	CHAT_RBAC_LONG=1		every point, not a choice of them (some minutes)
+#	CHAT_RBAC_LONG=1		all sweeps, and more points of each
 #	CHAT_RBAC_INJECT=words	only sweeps whose name matches
-#	CHAT_RBAC_INJECT_POINTS	how many points a sweep has in the short form (5)
+#	CHAT_RBAC_INJECT_POINTS	how many points a sweep has (5; in the long form 60); "all" are thousands
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ use Test::More;
 my $long = $ENV{CHAT_RBAC_LONG};
 my $only = $ENV{CHAT_RBAC_INJECT} // '';
 my $sweeps = 0;
-my $choice = $ENV{CHAT_RBAC_INJECT_POINTS} // 5;    # points of a sweep in the short form
+my $choice = $ENV{CHAT_RBAC_INJECT_POINTS} // ($long ? 60 : 5);
 
 my $node = new_cluster('injection', conf => "autovacuum = off\nfsync = off\nlog_statement = none\nmax_parallel_workers_per_gather = 0");
 my ($built, $why) = add_faults($node);
@@ -111,7 +111,7 @@ sub sweep
 	my ($points, $got) = points($name, %opt, deed => $deed, level => $level);
 	$opt{got} = $got if ($opt{got} // '') eq 'auto';
 	my @all = ($level =~ /^(?:calls|malloc)$/ ? 2 : 1) .. $points;
-	my $step = $long && !$ENV{CHAT_RBAC_INJECT_POINTS} ? 1 : @all / $choice;
+	my $step = $choice eq 'all' ? 1 : @all / $choice;
 	my @some = $step <= 1 ? @all : map { $all[ $_ * $step + ($_ * 7919) % int($step) ] // () } 0 .. $choice - 1;
 
 	# in a session that goes on, the second time the memory is not to grow, but for what PL/pgSQL plans
