@@ -617,7 +617,9 @@ BEGIN
 		RAISE WARNING '% may read % of table % past the view', past.reader, array_to_string(past.readable, ', '), relation
 			USING HINT = past.statement;
 	END LOOP;
+	/* what is generated is not in it */
 	SELECT string_agg(m, ', ' ORDER BY m) INTO other FROM jsonb_object_keys(checked -> 'masks') AS m
+	JOIN pg_attribute a ON a.attrelid = relation AND a.attname = m AND a.attgenerated = ''
 	WHERE NOT coalesce(protection #> '{audit,exclude}' ? m, false);
 	IF other IS NOT NULL THEN
 		RAISE NOTICE 'the audit trail shows changes of % to those who may read its events', other
