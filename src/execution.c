@@ -30,12 +30,14 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 
 struct RbacExecution
@@ -367,6 +369,22 @@ start_execution(QueryDesc *query, int eflags)
 	}
 }
 
+/*
+ * Does a query that hands nothing on keep the rows?  INSERT does.  MERGE makes a
+ * copy as well, but where its target is under policies it is like an UPDATE.
+ */
+static bool
+keeps_rows(const QueryDesc *query)
+{
+	const PlannedStmt *statement = query->plannedstmt;
+	const RangeTblEntry *target;
+
+	if (query->operation != CMD_MERGE || statement->resultRelations == NIL)
+		return query->operation == CMD_INSERT;
+	target = rt_fetch(linitial_int(statement->resultRelations), statement->rtable);
+	return check_enable_rls(target->relid, InvalidOid, true) != RLS_ENABLED;
+}
+
 static void
 run_next(RBAC_RUN_PARAMETERS)
 {
@@ -433,8 +451,7 @@ run_watched(RbacExecution *execution, bool decides, RBAC_RUN_PARAMETERS)
 	if (execution == NULL)
 		return;
 	end_run(execution);
-	/* INSERT ... SELECT hands nothing on: it keeps it */
-	if (query->operation == CMD_INSERT && !decides)
+	if (execution->limit > 0 && !decides && keeps_rows(query))
 		check_bulk(execution, execution->rows);
 }
 

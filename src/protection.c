@@ -67,11 +67,15 @@ static RbacQuery head_query = {
 	1, {OIDOID}, NULL
 };
 
-/* Is there a valid foreign key from $1 to $2 that has the pairs of columns $3 ("from>to")? */
+/*
+ * Is there a valid foreign key from $1 to $2 of just the two pairs of columns $3
+ * ("from>to")?  One of more columns, or of a period, says nothing of a row in
+ * which any of them is null.
+ */
 static RbacQuery foreign_key_query = {
 	"SELECT 1 FROM pg_catalog.pg_constraint c"
 	" WHERE c.conrelid OPERATOR(pg_catalog.=) $1 AND c.confrelid OPERATOR(pg_catalog.=) $2"
-	" AND c.contype OPERATOR(pg_catalog.=) 'f' AND c.convalidated"
+	" AND c.contype OPERATOR(pg_catalog.=) 'f' AND c.convalidated AND pg_catalog.cardinality(c.conkey) OPERATOR(pg_catalog.=) 2"
 	" AND ARRAY(SELECT a.attname OPERATOR(pg_catalog.||) '>' OPERATOR(pg_catalog.||) b.attname"
 	"  FROM ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey)) AS k (a, b)"
 	"  JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) $1 AND a.attnum OPERATOR(pg_catalog.=) k.a"

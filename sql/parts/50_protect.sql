@@ -105,7 +105,7 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_table(text, jsonb) IS 'Internal to protect(): the table that a schema-qualified name names.';
 
-CREATE FUNCTION chat_rbac.spec_key(place text, relation regclass, org name, given jsonb) RETURNS name
+CREATE FUNCTION chat_rbac.spec_key(place text, relation regclass, org name, given jsonb, generated boolean DEFAULT false) RETURNS name
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -113,7 +113,7 @@ DECLARE
 	key_columns name[];
 BEGIN
 	IF given IS NOT NULL THEN
-		RETURN chat_rbac.spec_column(format('"key" in %s', place), relation, given, generated => true);
+		RETURN chat_rbac.spec_column(format('"key" in %s', place), relation, given, generated => generated);
 	END IF;
 	SELECT array_agg(a.attname) INTO key_columns
 	FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
@@ -122,10 +122,10 @@ BEGIN
 		PERFORM chat_rbac.spec_error(format('%s must say with "key" which column of table %s it means', place, relation),
 			format('Beside the org, its primary key has the columns %s.', coalesce(array_to_string(key_columns, ', '), '(none)')));
 	END IF;
-	RETURN chat_rbac.spec_column(place, relation, to_jsonb(key_columns[1]::text), generated => true);
+	RETURN chat_rbac.spec_column(place, relation, to_jsonb(key_columns[1]::text), generated => generated);
 END
 $$;
-COMMENT ON FUNCTION chat_rbac.spec_key(text, regclass, name, jsonb) IS 'Internal to protect(): the id column of a table: the given one, or the primary key''s only column beside the org.';
+COMMENT ON FUNCTION chat_rbac.spec_key(text, regclass, name, jsonb, boolean) IS 'Internal to protect(): the id column of a table: the given one, or the primary key''s only column beside the org. It may be a generated one only if so said.';
 
 CREATE FUNCTION chat_rbac.spec_permission(place text, value jsonb) RETURNS chat_rbac.permission
 LANGUAGE plpgsql STABLE
@@ -565,7 +565,7 @@ BEGIN
 		result := result || jsonb_build_object('parent', parts || jsonb_build_object(
 			'table', above::text,
 			'column', chat_rbac.spec_column('"parent"', relation, value -> 'column'),
-			'key', chat_rbac.spec_key('"parent"', above, (parts ->> 'org')::name, value -> 'key')));
+			'key', chat_rbac.spec_key('"parent"', above, (parts ->> 'org')::name, value -> 'key', generated => true)));
 		IF chat_rbac.spec_leads_back(relation, result) THEN
 			PERFORM chat_rbac.spec_error(format('parents and linked tables lead back to table %s', relation));
 		END IF;

@@ -411,6 +411,19 @@ COMMENT ON FUNCTION chat_rbac.refuse_views(regclass) IS 'Internal to unprotect()
 
 /* ---- who reads what past the views ---- */
 
+CREATE FUNCTION chat_rbac.revocations(granted oid, who oid) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	/* from PostgreSQL 16 on, REVOKE takes back only what the one has granted whom it names, else the first superuser */
+	SELECT string_agg(format('REVOKE %I FROM %I%s%s;', g.rolname, m.rolname,
+		CASE WHEN a.grantor <> 10 AND current_setting('server_version_num')::int >= 160000 THEN format(' GRANTED BY %I', pg_get_userbyid(a.grantor)) END,
+		CASE WHEN a.admin_option THEN ' CASCADE' END), ' ' ORDER BY a.admin_option, m.rolname, a.grantor)
+	FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
+	WHERE a.roleid = granted AND pg_has_role(who, a.member, 'MEMBER');
+END;
+COMMENT ON FUNCTION chat_rbac.revocations(oid, oid) IS 'Internal to doctor(): the statements after which a role is a member of another one no more, be it by way of others.';
+
 CREATE FUNCTION chat_rbac.readers_past(relation regclass, columns name[]) RETURNS TABLE (reader text, readable name[], statement text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -440,13 +453,13 @@ BEGIN
 		WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> ALL (columns)
 	)
 	SELECT w.name, CASE WHEN w.all_columns THEN columns ELSE w.names END,
-		CASE WHEN w.reads_all THEN format('REVOKE pg_read_all_data FROM %s;', w.name)
+		CASE WHEN w.reads_all THEN chat_rbac.revocations('pg_read_all_data'::regrole, w.grantee)
 			WHEN w.all_columns THEN format('REVOKE SELECT ON %s FROM %s;', relation, w.name)
 				|| CASE WHEN plain.names IS NULL THEN '' ELSE format(' GRANT SELECT (%s) ON %s TO %s;', plain.names, relation, w.name) END
 			ELSE format('REVOKE SELECT (%s) ON %s FROM %s;', (SELECT string_agg(quote_ident(n), ', ') FROM unnest(w.names) AS n), relation, w.name) END
 	FROM who w CROSS JOIN plain
 	UNION ALL
-	SELECT quote_ident(m.rolname), columns, format('REVOKE %I FROM %I;', o.rolname, m.rolname)
+	SELECT quote_ident(m.rolname), columns, chat_rbac.revocations(o.oid, m.oid)
 	FROM own_readers o JOIN pg_roles m ON EXISTS (SELECT FROM pg_auth_members a WHERE a.roleid = o.oid AND a.member = m.oid)
 	WHERE columns <> '{}' AND NOT m.rolsuper AND NOT pg_has_role(m.oid, (SELECT relowner FROM class), 'USAGE')
 	ORDER BY 1;
@@ -604,7 +617,9 @@ BEGIN
 		RAISE WARNING '% may read % of table % past the view', past.reader, array_to_string(past.readable, ', '), relation
 			USING HINT = past.statement;
 	END LOOP;
+	/* what is generated is not in it */
 	SELECT string_agg(m, ', ' ORDER BY m) INTO other FROM jsonb_object_keys(checked -> 'masks') AS m
+	JOIN pg_attribute a ON a.attrelid = relation AND a.attname = m AND a.attgenerated = ''
 	WHERE NOT coalesce(protection #> '{audit,exclude}' ? m, false);
 	IF other IS NOT NULL THEN
 		RAISE NOTICE 'the audit trail shows changes of % to those who may read its events', other

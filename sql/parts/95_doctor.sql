@@ -76,15 +76,19 @@ BEGIN ATOMIC
 	SELECT 'error', 'setting event_triggers', 'event triggers are off, so partitions that protected tables get stay open', 'ALTER SYSTEM RESET event_triggers; SELECT pg_reload_conf();'
 	FROM pg_settings s WHERE s.name = 'event_triggers' AND s.reset_val = 'off'		-- from PostgreSQL 17 on
 	UNION ALL
-	SELECT 'error', concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname)), 'its sessions do not load the library at their start: ' || setting,
-		format('ALTER ROLE %s%s RESET session_preload_libraries;', coalesce(quote_ident(r.rolname), 'ALL'), coalesce(' IN DATABASE ' || quote_ident(d.datname), ''))
+	SELECT 'error', concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(d.datname)),
+		CASE v.name WHEN 'event_triggers' THEN 'its sessions have event triggers off, so partitions that protected tables get there stay open'
+			ELSE 'its sessions do not load the library at their start: ' || setting END,
+		format('ALTER ROLE %s%s RESET %s;', coalesce(quote_ident(r.rolname), 'ALL'), coalesce(' IN DATABASE ' || quote_ident(d.datname), ''), v.name)
 	FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS setting
+	CROSS JOIN LATERAL (SELECT split_part(setting, '=', 1), split_part(setting, '=', 2)) AS v (name, value)
 	LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase
-	WHERE starts_with(setting, 'session_preload_libraries=') AND NOT chat_rbac.is_preloaded(split_part(setting, '=', 2))
-		AND coalesce(d.datname = current_database(), true)
-		AND NOT EXISTS (SELECT FROM pg_settings g WHERE g.name = 'shared_preload_libraries' AND chat_rbac.is_preloaded(g.reset_val));
+	WHERE coalesce(d.datname = current_database(), true)
+		AND CASE v.name WHEN 'event_triggers' THEN NOT v.value::boolean
+			WHEN 'session_preload_libraries' THEN NOT chat_rbac.is_preloaded(v.value)
+				AND NOT EXISTS (SELECT FROM pg_settings g WHERE g.name = 'shared_preload_libraries' AND chat_rbac.is_preloaded(g.reset_val)) END;
 END;
-COMMENT ON FUNCTION chat_rbac.server_findings() IS 'Internal to doctor(): versions, and whether sessions load the library.';
+COMMENT ON FUNCTION chat_rbac.server_findings() IS 'Internal to doctor(): versions, and whether sessions load the library and have event triggers.';
 
 CREATE FUNCTION chat_rbac.object_findings() RETURNS TABLE (severity text, object text, finding text, fix text)
 LANGUAGE sql STABLE ROWS 1
@@ -181,14 +185,14 @@ BEGIN ATOMIC
 	UNION ALL
 	SELECT 'error', 'role ' || quote_ident(l.rolname), format('works with protected tables and may become %s, %s', b.rolname,
 			CASE WHEN b.rolsuper THEN 'a superuser' WHEN b.rolbypassrls THEN 'which has BYPASSRLS' ELSE 'by which it reads or writes the server''s files' END),
-		format('REVOKE %I FROM %I;', b.rolname, l.rolname)
+		chat_rbac.revocations(b.oid, l.oid)
 	FROM login l JOIN pg_roles b ON b.oid <> l.oid AND pg_has_role(l.oid, b.oid, 'MEMBER')
 		AND (b.rolsuper OR b.rolbypassrls OR b.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
 	WHERE NOT l.rolsuper
 	UNION ALL
 	SELECT 'warning', 'role ' || quote_ident(l.rolname), format('works with protected tables and may take the protection off %s as %s', string_agg(tab.oid::regclass::text, ', ' ORDER BY tab.oid::regclass::text),
 			CASE WHEN o.oid = l.oid THEN 'their owner' ELSE 'their owner, ' || o.rolname END),
-		CASE WHEN o.oid = l.oid THEN 'Let a role own them that nobody logs in as.' ELSE format('REVOKE %I FROM %I;', o.rolname, l.rolname) END
+		CASE WHEN o.oid <> l.oid THEN chat_rbac.revocations(o.oid, l.oid) ELSE 'Let a role own them that nobody logs in as.' END
 	FROM login l JOIN tab ON pg_has_role(l.oid, tab.relowner, 'MEMBER') JOIN pg_roles o ON o.oid = tab.relowner
 	WHERE NOT l.rolsuper AND NOT o.rolsuper
 	GROUP BY l.rolname, l.oid, o.rolname, o.oid
@@ -205,10 +209,13 @@ BEGIN ATOMIC
 	UNION ALL
 	SELECT CASE WHEN x.grantee = 0 THEN 'error' ELSE 'warning' END, 'setting ' || l.parname,
 		CASE WHEN l.parname = 'chat_rbac.identity' THEN 'everybody may say that they are somebody else'
-			ELSE format('%s may change it', CASE WHEN x.grantee = 0 THEN 'everybody' ELSE x.grantee::regrole::text END) END,
+			ELSE format('%s may change it%s', CASE WHEN x.grantee = 0 THEN 'everybody' ELSE x.grantee::regrole::text END, o.effect) END,
 		format('REVOKE %s ON PARAMETER %s FROM %s;', x.privilege_type, l.parname, CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END)
 	FROM pg_parameter_acl l CROSS JOIN LATERAL aclexplode(l.paracl) AS x
-	WHERE starts_with(l.parname, 'chat_rbac.') AND x.grantee <> 10 AND (l.parname <> 'chat_rbac.identity' OR x.grantee = 0)
+	LEFT JOIN (VALUES ('event_triggers', ', so that new partitions stay open, and others than owners make triggers'),
+		('session_preload_libraries', ', so that COPY passes unseen'),
+		('session_replication_role', ', so that foreign keys and the inbox''s own checks are not looked at')) AS o (parname, effect) ON o.parname = l.parname
+	WHERE (starts_with(l.parname, 'chat_rbac.') OR o.parname IS NOT NULL) AND x.grantee <> 10 AND (l.parname <> 'chat_rbac.identity' OR x.grantee = 0)
 		AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = x.grantee AND r.rolsuper);
 END;
 COMMENT ON FUNCTION chat_rbac.role_findings() IS 'Internal to doctor(): roles that work with protected tables and are past their policies, or could take them off.';

@@ -4,8 +4,9 @@
 -- table's owner and past policies.  That a key is there is told: "known leak".  Its
 -- row is not, nor is it changed by who may not.
 --
-SELECT plan(25);
+SELECT plan(28);
 SET client_min_messages = error;
+SELECT current_setting('server_version_num')::int >= 180000 AS later \gset
 
 -- ---- is it there? ----
 
@@ -31,6 +32,28 @@ SELECT ok(lab.run_as('Ali', 'INSERT INTO own.guess SELECT 2, 13') ~ '^1' AND lab
 SELECT is(lab.hidden('Ali', lab.run_as('Ali', 'SELECT * FROM own.guess NATURAL JOIN inbox.customer')), '{}', 'which shows no row');
 REVOKE REFERENCES ON ALL TABLES IN SCHEMA inbox FROM attack_app;
 SELECT lab.gets_nothing('Ali', 'CREATE TABLE own.more (org_id bigint, id bigint, FOREIGN KEY (org_id, id) REFERENCES inbox.customer)', '^ERROR 42501: permission denied for table customer', 'and needs the privilege');
+
+-- ---- one that says less than it seems ----
+
+-- who sees all conversations of the org is not asked for each message where a foreign key says that its conversation is
+-- there; one with a column more says nothing where that is null
+SET ROLE attack_owner;
+ALTER TABLE inbox.conversation ADD UNIQUE (org_id, id, priority);
+CREATE TABLE inbox.part (org_id bigint NOT NULL DEFAULT 2, id bigint, conversation_id bigint NOT NULL, priority smallint, PRIMARY KEY (org_id, id),
+	CONSTRAINT there FOREIGN KEY (org_id, conversation_id, priority) REFERENCES inbox.conversation (org_id, id, priority));
+SELECT chat_rbac.protect('inbox.part', '{"resource": "message", "org": "org_id", "parent": {"table": "inbox.conversation", "column": "conversation_id"}}') \g /dev/null
+RESET ROLE;
+INSERT INTO inbox.part VALUES (2, 1, 1, 0), (2, 2, 1, NULL), (2, 3, 987654, NULL);
+GRANT SELECT, INSERT ON inbox.part TO attack_app;
+SELECT is(lab.run_as('Gus', 'SELECT id FROM inbox.part'), E'(1)\n(2)\n', 'a row without a parent is seen by nobody');
+SELECT lab.gets_nothing('Gus', 'INSERT INTO inbox.part (id, conversation_id) VALUES (4, 987654)', '^ERROR 42501', 'and made by nobody');
+ALTER TABLE inbox.part DROP CONSTRAINT there;
+\if :later
+	DELETE FROM inbox.part WHERE id = 3;
+	ALTER TABLE inbox.part ADD CONSTRAINT there FOREIGN KEY (org_id, conversation_id) REFERENCES inbox.conversation NOT ENFORCED;
+	INSERT INTO inbox.part VALUES (2, 3, 987654, NULL);
+\endif
+SELECT is(lab.run_as('Gus', 'SELECT id FROM inbox.part'), E'(1)\n(2)\n', 'nor where no foreign key is, or it is not enforced');
 
 -- ---- by a cascade ----
 

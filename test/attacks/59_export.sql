@@ -96,7 +96,9 @@ SELECT lab.log_out() \g /dev/null
 SELECT lab.remote('Sue', 'SELECT 1') \g /dev/null
 SELECT format('ALTER DATABASE %I SET chat_rbac.bulk_rows = 10', current_database()) \gexec
 SELECT lab.log_out() \g /dev/null
-SELECT matches(lab.remote('Sue', s), '^ERROR 42501', 'more rows than that are refused: ' || s) FROM unnest('{CREATE TABLE own.mine AS TABLE inbox.conversation,INSERT INTO own.kept SELECT labels::text FROM inbox.conversation}'::text[]) AS s;
+SELECT matches(lab.remote('Sue', s), '^ERROR 42501', 'more rows than that are refused: ' || s) FROM unnest('{CREATE TABLE own.mine AS TABLE inbox.conversation,INSERT INTO own.kept SELECT labels::text FROM inbox.conversation,MERGE INTO own.kept USING inbox.conversation AS c ON x = labels::text WHEN NOT MATCHED THEN INSERT VALUES (labels::text)}'::text[]) AS s;
+SELECT is((SELECT count(*) FROM own.kept), 0::bigint, '... and nothing of them is kept');
+SELECT matches(lab.remote('Sue', s), '^60', 'changing as many is no export: ' || s) FROM unnest('{UPDATE inbox.conversation SET labels = labels,MERGE INTO inbox.conversation AS c USING (SELECT) AS one ON true WHEN MATCHED THEN UPDATE SET labels = c.labels}'::text[]) AS s;
 SELECT matches(lab.remote('Sue', 'SELECT id FROM inbox.conversation'), 'ERROR 42501', 'also by a plain query');
 SELECT matches(lab.remote('Sue', 'SELECT id FROM inbox.conversation LIMIT 5'), '^\(\d+\)', 'fewer are not');
 SELECT matches(lab.remote('Sue', 'SELECT json_agg(c) FROM inbox.conversation AS c'), '~v1-', 'known leak: one row may hold many');

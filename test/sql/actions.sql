@@ -633,6 +633,7 @@ BEGIN;
 ALTER TABLE regress_inbox.conversation ADD place int GENERATED ALWAYS AS (team_id + 1) STORED;
 DO $$ BEGIN PERFORM chat_rbac.protect('regress_inbox.conversation', '{"resource": "conversation", "org": "org_id", "units": {"team": "place"}}'); EXCEPTION WHEN invalid_parameter_value THEN RAISE NOTICE '%', SQLERRM; END $$;
 DO $$ BEGIN PERFORM chat_rbac.protect('regress_inbox.conversation', '{"resource": "conversation", "org": "org_id", "relations": {"own": {"place": "$member"}}}'); EXCEPTION WHEN invalid_parameter_value THEN RAISE NOTICE '%', SQLERRM; END $$;
+DO $$ BEGIN PERFORM chat_rbac.protect('regress_inbox.conversation', '{"resource": "conversation", "org": "org_id", "relations": {"own": {"table": "regress_inbox.conversation", "row": "id", "member": "assignee_id", "key": "place"}}}'); EXCEPTION WHEN invalid_parameter_value THEN RAISE NOTICE '%', SQLERRM; END $$;
 DO $$ BEGIN PERFORM chat_rbac.protect('regress_inbox.conversation', '{"resource": "conversation", "org": "place"}'); EXCEPTION WHEN invalid_parameter_value THEN RAISE NOTICE '%', SQLERRM; END $$;
 ROLLBACK;
 -- allowed: nothing may be done; nobody but the owner; a literal as it would be written in SQL

@@ -150,6 +150,7 @@ SELECT severity, object, regexp_replace(finding, '\d{4,}', 'NNNN'), fix
 FROM public.broken_by('CREATE ROLE regress_chat_rbac_gone', 'UPDATE chat_rbac.member SET login = ''regress_chat_rbac_gone'' WHERE member_id = 7', 'DROP ROLE regress_chat_rbac_gone');
 SELECT * FROM public.broken_by('GRANT SET ON PARAMETER chat_rbac.identity TO PUBLIC');
 SELECT * FROM public.broken_by('GRANT SET ON PARAMETER chat_rbac.read_audit TO regress_chat_rbac_app', 'GRANT ALTER SYSTEM ON PARAMETER chat_rbac.bulk_rows TO PUBLIC');
+SELECT * FROM public.broken_by('GRANT SET ON PARAMETER session_replication_role TO regress_chat_rbac_app', 'GRANT ALTER SYSTEM ON PARAMETER session_preload_libraries TO PUBLIC');
 
 \echo -- Views
 SELECT * FROM public.broken_by('CREATE VIEW regress_doctor.v AS SELECT id FROM regress_doctor.chat');
@@ -188,6 +189,10 @@ SELECT * FROM public.broken_by('CREATE TABLE regress_doctor.vip () INHERITS (reg
 SELECT object, regexp_replace(finding, '\d+\.\d+\.\d+$', 'L'), fix FROM public.broken_by('UPDATE pg_extension SET extversion = ''0.0.1'' WHERE extname = ''chat_rbac''');
 SELECT * FROM public.broken_by('ALTER ROLE regress_chat_rbac_app IN DATABASE regress_chat_rbac_doctor SET session_preload_libraries = ''auto_explain''');
 SELECT * FROM public.broken_by('ALTER ROLE regress_chat_rbac_app SET session_preload_libraries = ''auto_explain, "$libdir/chat_rbac"''');
+-- event triggers can be switched off from PostgreSQL 17 on
+SELECT CASE WHEN current_setting('server_version_num')::int < 170000 THEN true
+	ELSE (SELECT string_agg(object || ': ' || fix, ' ' ORDER BY object) = 'role regress_chat_rbac_app: ALTER ROLE regress_chat_rbac_app RESET event_triggers; setting event_triggers: REVOKE SET ON PARAMETER event_triggers FROM regress_chat_rbac_app;'
+		FROM public.broken_by('ALTER ROLE regress_chat_rbac_app SET event_triggers = off', 'GRANT SET ON PARAMETER event_triggers TO regress_chat_rbac_app')) END AS found;
 SELECT library, chat_rbac.is_preloaded(library) FROM unnest('{chat_rbac,"x, chat_rbac.so",$libdir/chat_rbac,"\"/a b/chat_rbac.so\"",chat_rbac2,my_chat_rbac,x,""}'::text[]) AS library;
 
 ALTER DATABASE regress_chat_rbac_doctor SET session_preload_libraries = 'auto_explain';
@@ -233,9 +238,12 @@ SELECT pg_temp.fixed('ALTER TABLE regress_doctor.chat DISABLE ROW LEVEL SECURITY
 	'ALTER VIEW regress_doctor.card SET (security_barrier = off)', 'GRANT SELECT ON regress_doctor.customer TO regress_chat_rbac_agent', 'CREATE POLICY p ON regress_doctor.chat_1 USING (true)',
 	'CREATE OR REPLACE VIEW regress_doctor.card AS SELECT * FROM regress_doctor.customer', 'DROP TRIGGER refuse_tampering_stmt ON chat_rbac.audit_event_default',
 	'ALTER ROLE regress_chat_rbac_app IN DATABASE regress_chat_rbac_doctor SET session_preload_libraries = ''auto_explain''');
+-- also a membership that others gave, or by way of others
+SELECT pg_temp.fixed('CREATE ROLE regress_chat_rbac_all', 'CREATE ROLE regress_chat_rbac_bi', 'GRANT regress_chat_rbac_owner TO regress_chat_rbac_all WITH ADMIN OPTION', 'SET ROLE regress_chat_rbac_all',
+	'GRANT regress_chat_rbac_owner TO regress_chat_rbac_agent, regress_chat_rbac_bi', 'RESET ROLE', 'GRANT regress_chat_rbac_bi TO regress_chat_rbac_app');
 
 \c postgres
 SET client_min_messages = warning;
 DROP DATABASE regress_chat_rbac_doctor;
 REVOKE SET ON PARAMETER chat_rbac.identity FROM regress_chat_rbac_app;
-DROP ROLE regress_chat_rbac_owner, regress_chat_rbac_app, regress_chat_rbac_agent;
+DROP ROLE regress_chat_rbac_owner, regress_chat_rbac_app, regress_chat_rbac_agent, regress_chat_rbac_all, regress_chat_rbac_bi;
