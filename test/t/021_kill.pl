@@ -88,7 +88,7 @@ SKIP:
 		my ($name, $who, $sql) = @$deed;
 		my ($out) = psql_script($node, "$who SELECT tool.arm('cancel', 'calls', 0) AS ignored \\gset\nBEGIN;\n$sql;\nROLLBACK;\nSELECT tool.disarm();\n");
 		my ($points) = $out =~ /^- (\d+)$/m;
-		my @some = map { 2 + int(($points - 3) * $_) } $long ? map { $_ / 10 } 0 .. 10 : (0.3 + 0.1 * @tried);
+		my @some = map { 2 + int(($points - 3) * $_) } $long ? map { $_ / 10 } 0 .. 9 : (0.3 + 0.1 * @tried);
 
 		for my $n (@some)
 		{
