@@ -92,6 +92,15 @@ extern int	no_such_variable
 #define rbac_entry_is_read(statement, entry) (((entry)->requiredPerms & ACL_SELECT) != 0)
 #endif
 
+/* As whom does a statement read from a relation of its range table?  InvalidOid: as the current user. */
+#if PG_VERSION_NUM >= 160000
+#define rbac_entry_reader(statement, entry) \
+	((entry)->perminfoindex > 0 ? \
+	 getRTEPermissionInfo((statement)->permInfos, unconstify(RangeTblEntry *, entry))->checkAsUser : InvalidOid)
+#else
+#define rbac_entry_reader(statement, entry) ((entry)->checkAsUser)
+#endif
+
 /* What an ExecutorRun hook takes, and gives on; 18 has one less. */
 #if PG_VERSION_NUM >= 180000
 #define RBAC_RUN_PARAMETERS QueryDesc *query, ScanDirection direction, uint64 count

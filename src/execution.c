@@ -24,7 +24,6 @@
  */
 #include "chat_rbac.h"
 
-#include "access/htup_details.h"
 #include "access/parallel.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
@@ -32,11 +31,10 @@
 #include "nodes/nodeFuncs.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
-#include "utils/syscache.h"
+#include "utils/rls.h"
 
 struct RbacExecution
 {
@@ -192,7 +190,11 @@ mentions_views(const PlannedStmt *statement)
 	return false;
 }
 
-/* Does it read or change a table with policies, and is who asks held to them? */
+/*
+ * Does it read or change a table with policies to which who reads it is held?
+ * Each for itself: a view reads as its owner, and within a foreign key's cascade
+ * one is past the policies of one's own tables, and of no others.
+ */
 static bool
 is_under_policies(const PlannedStmt *statement)
 {
@@ -201,17 +203,10 @@ is_under_policies(const PlannedStmt *statement)
 	foreach(cell, statement->rtable)
 	{
 		const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
-		HeapTuple	tuple;
-		bool		has_policies;
 
-		if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW)
-			continue;
-		tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(entry->relid));
-		has_policies = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
-		if (HeapTupleIsValid(tuple))
-			ReleaseSysCache(tuple);
-		if (has_policies)
-			return !InNoForceRLSOperation() && !has_bypassrls_privilege(GetUserId());
+		if (entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW &&
+			check_enable_rls(entry->relid, rbac_entry_reader(statement, entry), true) == RLS_ENABLED)
+			return true;
 	}
 	return false;
 }

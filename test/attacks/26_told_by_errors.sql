@@ -6,7 +6,7 @@
 -- functions with arguments that do not fit.  So such a setting fails a query from its
 -- beginning, whatever the rows are, and what is set later, or does not fit, just denies.
 --
-SELECT plan(53);
+SELECT plan(57);
 SET client_min_messages = error;
 
 -- Told is the difference between a condition that a hidden row meets and one that none does.
@@ -44,6 +44,32 @@ BEGIN
 	RETURN NEXT matches(told[1], '^ERROR (28000|0P000)', 'but that it is wrong');
 END $$;
 SELECT lab.execute_with(who, s, v) FROM unnest('{Gwen,Vic}'::text[]) AS who, (VALUES ('chat_rbac.active_roles', 'Bad'), ('chat_rbac.token', 'a.b.c'), ('chat_rbac.token', 'x')) AS v (s, v);
+
+-- within a foreign key's cascade, where one is past the policies of one's own tables
+SET SESSION AUTHORIZATION attack_app;
+CREATE TABLE own.above (id int PRIMARY KEY);
+CREATE TABLE own.below (id int REFERENCES own.above ON DELETE CASCADE, setting text, value text, statement text);
+CREATE FUNCTION own.in_cascade() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config(OLD.setting, OLD.value, true);
+	EXECUTE OLD.statement;
+	RETURN OLD;
+END $$;
+CREATE TRIGGER in_cascade BEFORE DELETE ON own.below FOR EACH ROW EXECUTE FUNCTION own.in_cascade();
+CREATE FUNCTION own.cascade(setting text, value text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO own.above VALUES (1);
+	INSERT INTO own.below VALUES (1, setting, value, statement);
+	DELETE FROM own.above;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END $$;
+RESET SESSION AUTHORIZATION;
+SELECT lab.run_as(who, $$ SELECT own.cascade('own.x', '', 'EXECUTE hidden(''a'', ''b'')') $$) FROM unnest('{Gwen,Vic}'::text[]) AS who \g /dev/null
+SELECT is(lab.run_as(who, format('SELECT own.cascade(%L, %L, %L)', s, v, 'EXECUTE hidden(''~m1-x'', ''~m1-y'')')),
+	lab.run_as(who, format('SELECT own.cascade(%L, %L, %L)', s, v, 'EXECUTE hidden(''~m1-5'', ''~m1-6'')')), format('%s is told nothing by %s = %s in a cascade', who, s, v))
+FROM unnest('{Gwen,Vic}'::text[]) AS who, (VALUES ('chat_rbac.active_roles', 'Bad'), ('chat_rbac.token', 'a.b.c')) AS v (s, v);
 RESET plan_cache_mode;
 
 -- set within the query, before the table is read
