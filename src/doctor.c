@@ -36,19 +36,13 @@ chat_rbac_library_version(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(RBAC_VERSION));
 }
 
-/*
- * Parse a SELECT that a role has written.  It is not run; but a constant of a
- * domain may run the domain's constraint, so this is as that role, which gets no
- * more out of a superuser who looks.
- */
+/* Parse a SELECT as the role that has written it.  It is not run. */
 static Query *
 parse_query(char *source, Oid owner)
 {
 	List	   *statements = raw_parser(source, RAW_PARSE_DEFAULT);
 	Query	   *query;
-	Oid			save_user;
-	int			save_context;
-	int			guc_level = NewGUCNestLevel();
+	RbacOneself oneself;
 
 	if (list_length(statements) != 1 ||
 		!IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
@@ -60,11 +54,9 @@ parse_query(char *source, Oid owner)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must have the rights of role %s", GetUserNameFromId(owner, false))));
 
-	GetUserIdAndSecContext(&save_user, &save_context);
-	SetUserIdAndSecContext(owner, save_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	rbac_catalog_become_author(owner, &oneself);
 	query = parse_analyze_fixedparams(linitial_node(RawStmt, statements), source, NULL, 0, NULL);
-	SetUserIdAndSecContext(save_user, save_context);
-	AtEOXact_GUC(false, guc_level);
+	rbac_catalog_be_oneself(&oneself);
 	return query;
 }
 
