@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * src/doctor.c
- *	  What doctor() cannot learn from the catalogs by SQL.
+ *	  What doctor() and protect() cannot learn from the catalogs by SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +24,7 @@
 PG_FUNCTION_INFO_V1(chat_rbac_library_version);
 PG_FUNCTION_INFO_V1(chat_rbac_canonical_query);
 PG_FUNCTION_INFO_V1(chat_rbac_is_view_of);
+PG_FUNCTION_INFO_V1(chat_rbac_try_query);
 
 /*
  * chat_rbac.library_version() -> text
@@ -34,6 +35,15 @@ chat_rbac_library_version(PG_FUNCTION_ARGS)
 {
 	(void) fcinfo;
 	PG_RETURN_TEXT_P(cstring_to_text(RBAC_VERSION));
+}
+
+static void
+require_rights_of(Oid owner)
+{
+	if (!has_privs_of_role(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must have the rights of role %s", GetUserNameFromId(owner, false))));
 }
 
 /* Parse a SELECT as the role that has written it.  It is not run. */
@@ -49,11 +59,7 @@ parse_query(char *source, Oid owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("a query is one SELECT")));
-	if (!has_privs_of_role(GetUserId(), owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must have the rights of role %s", GetUserNameFromId(owner, false))));
-
+	require_rights_of(owner);
 	rbac_catalog_become_author(owner, &oneself);
 	query = parse_analyze_fixedparams(linitial_node(RawStmt, statements), source, NULL, 0, NULL);
 	rbac_catalog_be_oneself(&oneself);
@@ -71,6 +77,29 @@ chat_rbac_canonical_query(PG_FUNCTION_ARGS)
 	Query	   *query = parse_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1));
 
 	PG_RETURN_TEXT_P(cstring_to_text(pg_get_querydef(query, false)));
+}
+
+/*
+ * chat_rbac.try_query(query text, owner regrole) -> void
+ *		Runs a SELECT as that role: what its types do with a value is not done
+ *		with the rights of a superuser.
+ */
+Datum
+chat_rbac_try_query(PG_FUNCTION_ARGS)
+{
+	Oid			owner = PG_GETARG_OID(1);
+	RbacOneself oneself;
+
+	require_rights_of(owner);
+	rbac_catalog_become_author(owner, &oneself);
+	SPI_connect();
+	if (SPI_execute(text_to_cstring(PG_GETARG_TEXT_PP(0)), true, 1) != SPI_OK_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("a query is one SELECT")));
+	SPI_finish();
+	rbac_catalog_be_oneself(&oneself);
+	PG_RETURN_VOID();
 }
 
 /*
