@@ -351,6 +351,26 @@ rbac_catalog_decide_by(Portal portal, long count)
 	PG_END_TRY();
 }
 
+/* The plan of a query that would decide, to be released. */
+CachedPlan *
+rbac_catalog_decide_plan(SPIPlanPtr plan)
+{
+	bool		save = rbac_catalog_deciding;
+	CachedPlan *result = NULL;
+
+	rbac_catalog_deciding = true;
+	PG_TRY();
+	{
+		result = SPI_plan_get_cached_plan(plan);
+	}
+	PG_FINALLY();
+	{
+		rbac_catalog_deciding = save;
+	}
+	PG_END_TRY();
+	return result;
+}
+
 /* Serialise changes to the model of one org, to the end of the transaction. */
 void
 rbac_catalog_lock_org(int64 org)

@@ -123,6 +123,7 @@ extern uint64 rbac_catalog_execute(RbacQuery *query, Datum *args);
 extern bool rbac_catalog_deciding;
 extern int	rbac_catalog_decide(SPIPlanPtr plan, Datum *args);
 extern void rbac_catalog_decide_by(Portal portal, long count);
+extern CachedPlan *rbac_catalog_decide_plan(SPIPlanPtr plan);
 extern void rbac_catalog_lock_org(int64 org);
 extern bool rbac_catalog_is_above(Oid relid);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
@@ -248,6 +249,8 @@ typedef struct RbacAsker
 	const char *token_roles;	/* NULL: no token, or it does not narrow */
 	TimestampTz issued;			/* of a token */
 	TimestampTz expires;
+	bool		admitted;		/* when the query began: who may not ask any
+								 * more is denied, and no error */
 } RbacAsker;
 
 /* ---- token.c: whom a signed token names ---- */
@@ -667,6 +670,7 @@ typedef struct RbacCheck
 extern void rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check);
 extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
 extern void rbac_authz_begin(MemoryContext context);
+extern void rbac_authz_resume(MemoryContext context);
 extern void rbac_authz_refuse_switched(const RbacCheck *check, const char *table);
 extern RbacCheck *rbac_authz_require(FmgrInfo *flinfo, const char *permission, const char *deed);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,

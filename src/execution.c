@@ -442,6 +442,8 @@ run_execution(RBAC_RUN_PARAMETERS)
 
 	if (!IsParallelWorker())
 	{
+		if (!decides)
+			rbac_authz_resume(query->estate->es_query_cxt);
 		if (!dlist_is_empty(&executions))
 			execution = find_execution(query);
 		if (copies)

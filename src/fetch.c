@@ -317,7 +317,7 @@ rbac_fetch_past(RbacProtection *form, int nkeys, const RbacColumn *keys, const i
 static double
 expected_rows(SPIPlanPtr plan)
 {
-	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	CachedPlan *cached = rbac_catalog_decide_plan(plan);
 	double		result = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
 
 	ReleaseCachedPlan(cached, NULL);

@@ -6,7 +6,7 @@
 -- functions with arguments that do not fit.  So such a setting fails a query from its
 -- beginning, whatever the rows are, and what is set later, or does not fit, just denies.
 --
-SELECT plan(57);
+SELECT plan(61);
 SET client_min_messages = error;
 
 -- Told is the difference between a condition that a hidden row meets and one that none does.
@@ -75,6 +75,41 @@ RESET plan_cache_mode;
 -- set within the query, before the table is read
 SELECT lab.asks(who, format('WITH x AS MATERIALIZED (SELECT set_config(%L, %L, false) AS v) SELECT 1 FROM x, inbox.message m WHERE length(x.v) > 0 AND m.body >= @a AND m.body < @b', s, v), format('setting %s to %s first', s, v))
 FROM unnest('{Gwen,Vic}'::text[]) AS who, (VALUES ('chat_rbac.active_roles', 'Bad'), ('chat_rbac.token', 'a.b.c'), ('chat_rbac.token', '')) AS v (s, v);
+
+-- a token that is revoked within the query, which is then taken back
+SET SESSION AUTHORIZATION attack_app;
+CREATE FUNCTION own.revoke_own() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM chat_rbac.revoke_tokens(chat_rbac.current_member());
+	RETURN 1;
+END $$;
+CREATE FUNCTION own.take_back(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	n int;
+BEGIN
+	EXECUTE statement INTO n;
+	RAISE EXCEPTION 'rows: %', n;
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+RESET SESSION AUTHORIZATION;
+SELECT min(marker) AS hidden FROM lab.marker WHERE kind = 'customer' AND org_id = 1 AND 'Ali' <> ALL (row_seen_by) \gset
+SELECT is(rtrim(lab.run_as('Ali', format('SELECT own.take_back(%L)', format('WITH x AS MATERIALIZED (SELECT own.revoke_own() AS v) SELECT count(*) FROM x, inbox.customer c WHERE x.v > 0 AND c.name >= %L AND c.name <= %1$L', m))), E'\n'),
+	'("P0001 rows: 0")', 'Ali is told nothing of a customer by revoking the token first: ' || what)
+FROM (VALUES (:'hidden', 'one that is there'), ('~c1-x~', 'one that is not')) AS v (m, what);
+
+-- the same between the runs of one query
+CALL lab.become('Gwen');
+BEGIN;
+DECLARE there CURSOR FOR SELECT count(*) FROM inbox.message WHERE body >= '~m1-5' AND body < '~m1-6';
+DECLARE not_there CURSOR FOR SELECT count(*) FROM inbox.message WHERE body >= '~m1-x' AND body < '~m1-y';
+SELECT own.revoke_own() \g /dev/null
+SELECT lab.attempt('FETCH there') AS there \gset
+SELECT lab.attempt('FETCH not_there') AS not_there \gset
+ROLLBACK;
+CALL lab.dba();
+SELECT is(:'there'::text, :'not_there'::text, 'Gwen is told nothing by revoking the token before a FETCH');
+SELECT matches(:'there'::text, '^ERROR 28000', 'but that it is not valid any more');
 
 -- the functions of policies, which are leakproof, with arguments of the attacker's
 SELECT lab.asks(who, format('SELECT 1 FROM inbox.message WHERE body >= @a AND body < @b AND (%s) IS NOT NULL', f), f) FROM unnest('{Hana,Vic}'::text[]) AS who, unnest('{
