@@ -37,10 +37,11 @@ chat_rbac_library_version(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(RBAC_VERSION));
 }
 
+/* Who has a role's privileges but may not become it gets none of its attributes by us. */
 static void
 require_rights_of(Oid owner)
 {
-	if (!has_privs_of_role(GetUserId(), owner))
+	if (!has_privs_of_role(GetUserId(), owner) || !rbac_may_become(GetUserId(), owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must have the rights of role %s", GetUserNameFromId(owner, false))));
