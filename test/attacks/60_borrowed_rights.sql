@@ -97,9 +97,8 @@ DELETE FROM own.loot;
 SELECT throws_ok(lab.protect_typed(format('{"relations": {"own": {"%s": "%s"}}}', col, literal)), '22023',
 	format('invalid specification: relation "own": column "%s" cannot be compared with a literal', col), 'none is read by a superuser of what is made of domains, or has a cast: ' || col)
 FROM (VALUES ('tags', '{x}'), ('span', '[a,b]'), ('kind', 'a')) AS v (col, literal);
-ALTER TABLE chat_rbac.protection DISABLE TRIGGER check_owner;		-- which would refuse it
+-- as a dump might have it
 UPDATE chat_rbac.protection SET spec = spec || '{"relations": {"own": {"tags": "{x}"}}}' WHERE relation = 'inbox.typed'::regclass;
-ALTER TABLE chat_rbac.protection ENABLE ALWAYS TRIGGER check_owner;
 SELECT throws_ok($$ SELECT chat_rbac.create_view('inbox.typed', '{"view": "inbox.typed_view", "columns": ["org_id", "id"]}') $$, '22023', NULL, 'nor for a view');
 SELECT count(*) > 0 FROM chat_rbac.doctor() \g /dev/null
 SELECT is_empty('SELECT what FROM own.loot', 'nothing of the owner''s was run');
