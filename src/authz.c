@@ -300,6 +300,10 @@ typedef struct QueryHold
 	RbacIdentity said;			/* of who asks, by the settings, */
 	char	   *said_token;		/* NULL: none */
 	char	   *said_roles;		/* when the query began */
+	bool		has_asker;		/* that was found to be right, for this run: */
+	RbacAsker	asker;
+	char	   *token_roles;	/* of asker */
+	FmgrInfo	site;			/* where that is found out */
 	TimestampTz statement;
 	RbacCommandMark command;
 	RbacGrants *grants;			/* pinned; NULL if none yet */
@@ -343,6 +347,62 @@ query_hold(MemoryContext context)
 	return hold;
 }
 
+/* Do the settings say what they did when the query began? */
+static bool
+is_said_still(const QueryHold *hold)
+{
+	RbacIdentity now;
+
+	rbac_identity_get(&now);
+	return memcmp(&now, &hold->said, sizeof(RbacIdentity)) == 0 &&
+		(hold->said_token == NULL || strcmp(rbac_identity_token(), hold->said_token) == 0) &&
+		strcmp(rbac_identity_active_roles(), hold->said_roles) == 0;
+}
+
+/* What decides about rows of a query goes by what was found for that query. */
+static const QueryHold *
+find_decided(const QueryHold *own)
+{
+	if (own->has_asker || !rbac_catalog_deciding)
+		return own->has_asker ? own : NULL;
+	for (const QueryHold *hold = holds; hold != NULL; hold = hold->next)
+	{
+		if (hold->has_asker && is_said_still(hold))
+			return hold;
+	}
+	return NULL;
+}
+
+/* The asker is of this run; texts are copied. */
+static void
+keep_asker(QueryHold *hold, const RbacAsker *asker)
+{
+	hold->asker = *asker;
+	if (asker->token_roles != NULL && (hold->token_roles == NULL || strcmp(hold->token_roles, asker->token_roles) != 0))
+		hold->token_roles = MemoryContextStrdup(hold->context, asker->token_roles);
+	hold->asker.token_roles = asker->token_roles != NULL ? hold->token_roles : NULL;
+	hold->asker.active_roles = hold->said_roles;
+	hold->asker.admitted = true;
+	hold->has_asker = true;
+}
+
+/*
+ * Find out whether a token and active roles are right, or raise an error.  A run of
+ * the query is all by what was found: a token that ends, or is revoked, in its midst
+ * would be an error that tells of rows, as one that is wrong, or cut the result short.
+ */
+static void
+find_asker(QueryHold *hold)
+{
+	RbacAsker	asker;
+
+	hold->has_asker = false;
+	hold->site.fn_mcxt = hold->context;
+	(void) rbac_authz_renew(&hold->site, false);
+	rbac_token_asker(&asker);
+	keep_asker(hold, &asker);
+}
+
 /*
  * rbac_authz_begin
  *		A query under policies begins, whose call sites live in context.  What
@@ -365,24 +425,33 @@ rbac_authz_begin(MemoryContext context)
 	hold->said_roles = MemoryContextStrdup(context, roles);
 	if (hold->said_token != NULL || *roles != '\0')
 	{
-		FmgrInfo   *site = MemoryContextAllocZero(context, sizeof(FmgrInfo));
+		const QueryHold *decided = find_decided(hold);
 
-		site->fn_mcxt = context;
-		(void) rbac_authz_renew(site, false);
+		if (decided != NULL)
+			keep_asker(hold, &decided->asker);
+		else
+			find_asker(hold);
 	}
 	hold->has_begun = true;
 }
 
-/* Do the settings say what they did when the query began? */
-static bool
-is_said_still(const QueryHold *hold)
+/*
+ * rbac_authz_resume
+ *		A query is run, perhaps one more time, as by each FETCH: if anything has
+ *		happened since, the same is asked again.
+ */
+void
+rbac_authz_resume(MemoryContext context)
 {
-	RbacIdentity now;
-
-	rbac_identity_get(&now);
-	return memcmp(&now, &hold->said, sizeof(RbacIdentity)) == 0 &&
-		(hold->said_token == NULL || strcmp(rbac_identity_token(), hold->said_token) == 0) &&
-		strcmp(rbac_identity_active_roles(), hold->said_roles) == 0;
+	for (QueryHold *hold = holds; hold != NULL; hold = hold->next)
+	{
+		if (hold->context != context)
+			continue;
+		if (hold->has_asker && hold->site.fn_extra != NULL && is_said_still(hold) &&
+			!(rbac_stamp_holds(&((RbacCheck *) hold->site.fn_extra)->stamp) && rbac_command_is(&hold->command)))
+			find_asker(hold);
+		return;
+	}
 }
 
 /*
@@ -436,6 +505,7 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 	RbacCheck  *check = (RbacCheck *) flinfo->fn_extra;
 	RbacAsker	asker;
 	QueryHold  *hold;
+	const QueryHold *decided;
 	RbacGrants *grants;
 
 	if (check == NULL)
@@ -461,7 +531,11 @@ rbac_authz_renew(FmgrInfo *flinfo, bool follow)
 		rbac_stamp_take(&check->stamp);
 		return check;
 	}
-	rbac_token_asker(&asker);
+	decided = find_decided(hold);
+	if (decided != NULL)
+		asker = decided->asker;
+	else
+		rbac_token_asker(&asker);
 	/* PL/pgSQL's simple expressions are no running query */
 	if (!hold->is_bound || MemoryContextGetParent(flinfo->fn_mcxt) == TopTransactionContext)
 		hold->identity = asker.identity;

@@ -87,10 +87,10 @@ rbac_catalog_become(Oid owner, Oid *save_user, int *save_context)
  * Act as the owner of a table in order to query it.  What hangs on its partitions
  * and children, index expressions and checks, is run by that, so it must not be
  * what another owner has put there.  Nor may it leave something to be run at the
- * end of the transaction, as who that is.
+ * end of the transaction, as who that is, or settings for what comes next.
  */
 void
-rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context)
+rbac_catalog_become_reader(Oid relid, RbacOneself * oneself)
 {
 	Oid			owner = rbac_catalog_owner(relid);
 
@@ -112,7 +112,8 @@ rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context)
 		}
 		list_free(parts);
 	}
-	rbac_catalog_become(owner, save_user, save_context);
+	oneself->guc_level = NewGUCNestLevel();
+	rbac_catalog_become(owner, &oneself->user, &oneself->context);
 	if (!superuser_arg(owner))
 	{
 		int			context;
@@ -120,6 +121,26 @@ rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context)
 		GetUserIdAndSecContext(&owner, &context);
 		SetUserIdAndSecContext(owner, context | SECURITY_RESTRICTED_OPERATION);
 	}
+}
+
+/*
+ * Act as a role in order to parse what it has written.  A constant of an array or
+ * range of a domain runs the domain's checks there and then, which are not to have
+ * our rights, nor those of a superuser who just looks.
+ */
+void
+rbac_catalog_become_author(Oid owner, RbacOneself * oneself)
+{
+	oneself->guc_level = NewGUCNestLevel();
+	GetUserIdAndSecContext(&oneself->user, &oneself->context);
+	SetUserIdAndSecContext(owner, oneself->context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+}
+
+void
+rbac_catalog_be_oneself(const RbacOneself * oneself)
+{
+	SetUserIdAndSecContext(oneself->user, oneself->context);
+	AtEOXact_GUC(false, oneself->guc_level);
 }
 
 /* One of our own relations, by its name; an error if it is gone. */
@@ -328,6 +349,26 @@ rbac_catalog_decide_by(Portal portal, long count)
 		rbac_catalog_deciding = save;
 	}
 	PG_END_TRY();
+}
+
+/* The plan of a query that would decide, to be released. */
+CachedPlan *
+rbac_catalog_decide_plan(SPIPlanPtr plan)
+{
+	bool		save = rbac_catalog_deciding;
+	CachedPlan *result = NULL;
+
+	rbac_catalog_deciding = true;
+	PG_TRY();
+	{
+		result = SPI_plan_get_cached_plan(plan);
+	}
+	PG_FINALLY();
+	{
+		rbac_catalog_deciding = save;
+	}
+	PG_END_TRY();
+	return result;
 }
 
 /* Serialise changes to the model of one org, to the end of the transaction. */

@@ -92,6 +92,14 @@ typedef struct RbacCatalogScope
 	Snapshot	snapshot;
 } RbacCatalogScope;
 
+/* Who one was before acting as another role; rbac_catalog_be_oneself puts it back. */
+typedef struct RbacOneself
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+}			RbacOneself;
+
 /* What a table was called, and where, when a query that names it was made. */
 typedef struct RbacTableName
 {
@@ -102,7 +110,9 @@ typedef struct RbacTableName
 extern Oid	rbac_catalog_owner(Oid relid);
 extern Oid	rbac_catalog_relation(const char *name);
 extern void rbac_catalog_become(Oid owner, Oid *save_user, int *save_context);
-extern void rbac_catalog_become_reader(Oid relid, Oid *save_user, int *save_context);
+extern void rbac_catalog_become_reader(Oid relid, RbacOneself * oneself);
+extern void rbac_catalog_become_author(Oid owner, RbacOneself * oneself);
+extern void rbac_catalog_be_oneself(const RbacOneself * oneself);
 extern void rbac_catalog_take_name(Oid relid, RbacTableName *out);
 extern bool rbac_catalog_has_name(Oid relid, const RbacTableName *name);
 extern void rbac_catalog_open(RbacCatalogScope *scope);
@@ -113,6 +123,7 @@ extern uint64 rbac_catalog_execute(RbacQuery *query, Datum *args);
 extern bool rbac_catalog_deciding;
 extern int	rbac_catalog_decide(SPIPlanPtr plan, Datum *args);
 extern void rbac_catalog_decide_by(Portal portal, long count);
+extern CachedPlan *rbac_catalog_decide_plan(SPIPlanPtr plan);
 extern void rbac_catalog_lock_org(int64 org);
 extern bool rbac_catalog_is_above(Oid relid);
 extern int64 rbac_catalog_int64(uint64 row, int column, bool *isnull);
@@ -238,6 +249,8 @@ typedef struct RbacAsker
 	const char *token_roles;	/* NULL: no token, or it does not narrow */
 	TimestampTz issued;			/* of a token */
 	TimestampTz expires;
+	bool		admitted;		/* when the query began: who may not ask any
+								 * more is denied, and no error */
 } RbacAsker;
 
 /* ---- token.c: whom a signed token names ---- */
@@ -657,6 +670,7 @@ typedef struct RbacCheck
 extern void rbac_authz_attach(FmgrInfo *flinfo, RbacCheck *check);
 extern RbacCheck *rbac_authz_renew(FmgrInfo *flinfo, bool follow);
 extern void rbac_authz_begin(MemoryContext context);
+extern void rbac_authz_resume(MemoryContext context);
 extern void rbac_authz_refuse_switched(const RbacCheck *check, const char *table);
 extern RbacCheck *rbac_authz_require(FmgrInfo *flinfo, const char *permission, const char *deed);
 extern const RbacScope *rbac_authz_scope(RbacGrants *grants, const RbacPermset *wanted,

@@ -82,6 +82,13 @@ extern int	no_such_variable
 #define rbac_is_owner(relid, role) pg_class_ownercheck(relid, role)
 #endif
 
+/* May a role become another one?  Since 16 a membership need not give that. */
+#if PG_VERSION_NUM >= 160000
+#define rbac_may_become(role, other) member_can_set_role(role, other)
+#else
+#define rbac_may_become(role, other) is_member_of_role(role, other)
+#endif
+
 /* Does a statement read from a relation of its range table? */
 #if PG_VERSION_NUM >= 160000
 #include "parser/parse_relation.h"
@@ -90,6 +97,15 @@ extern int	no_such_variable
 	 (getRTEPermissionInfo((statement)->permInfos, unconstify(RangeTblEntry *, entry))->requiredPerms & ACL_SELECT) != 0)
 #else
 #define rbac_entry_is_read(statement, entry) (((entry)->requiredPerms & ACL_SELECT) != 0)
+#endif
+
+/* As whom does a statement read from a relation of its range table?  InvalidOid: as the current user. */
+#if PG_VERSION_NUM >= 160000
+#define rbac_entry_reader(statement, entry) \
+	((entry)->perminfoindex > 0 ? \
+	 getRTEPermissionInfo((statement)->permInfos, unconstify(RangeTblEntry *, entry))->checkAsUser : InvalidOid)
+#else
+#define rbac_entry_reader(statement, entry) ((entry)->checkAsUser)
 #endif
 
 /* What an ExecutorRun hook takes, and gives on; 18 has one less. */

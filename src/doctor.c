@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * src/doctor.c
- *	  What doctor() cannot learn from the catalogs by SQL.
+ *	  What doctor() and protect() cannot learn from the catalogs by SQL.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +24,7 @@
 PG_FUNCTION_INFO_V1(chat_rbac_library_version);
 PG_FUNCTION_INFO_V1(chat_rbac_canonical_query);
 PG_FUNCTION_INFO_V1(chat_rbac_is_view_of);
+PG_FUNCTION_INFO_V1(chat_rbac_try_query);
 
 /*
  * chat_rbac.library_version() -> text
@@ -36,35 +37,33 @@ chat_rbac_library_version(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(RBAC_VERSION));
 }
 
-/*
- * Parse a SELECT that a role has written.  It is not run; but a constant of a
- * domain may run the domain's constraint, so this is as that role, which gets no
- * more out of a superuser who looks.
- */
+/* Who has a role's privileges but may not become it gets none of its attributes by us. */
+static void
+require_rights_of(Oid owner)
+{
+	if (!has_privs_of_role(GetUserId(), owner) || !rbac_may_become(GetUserId(), owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must have the rights of role %s", GetUserNameFromId(owner, false))));
+}
+
+/* Parse a SELECT as the role that has written it.  It is not run. */
 static Query *
 parse_query(char *source, Oid owner)
 {
 	List	   *statements = raw_parser(source, RAW_PARSE_DEFAULT);
 	Query	   *query;
-	Oid			save_user;
-	int			save_context;
-	int			guc_level = NewGUCNestLevel();
+	RbacOneself oneself;
 
 	if (list_length(statements) != 1 ||
 		!IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("a query is one SELECT")));
-	if (!has_privs_of_role(GetUserId(), owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must have the rights of role %s", GetUserNameFromId(owner, false))));
-
-	GetUserIdAndSecContext(&save_user, &save_context);
-	SetUserIdAndSecContext(owner, save_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	require_rights_of(owner);
+	rbac_catalog_become_author(owner, &oneself);
 	query = parse_analyze_fixedparams(linitial_node(RawStmt, statements), source, NULL, 0, NULL);
-	SetUserIdAndSecContext(save_user, save_context);
-	AtEOXact_GUC(false, guc_level);
+	rbac_catalog_be_oneself(&oneself);
 	return query;
 }
 
@@ -79,6 +78,29 @@ chat_rbac_canonical_query(PG_FUNCTION_ARGS)
 	Query	   *query = parse_query(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1));
 
 	PG_RETURN_TEXT_P(cstring_to_text(pg_get_querydef(query, false)));
+}
+
+/*
+ * chat_rbac.try_query(query text, owner regrole) -> void
+ *		Runs a SELECT as that role: what its types do with a value is not done
+ *		with the rights of a superuser.
+ */
+Datum
+chat_rbac_try_query(PG_FUNCTION_ARGS)
+{
+	Oid			owner = PG_GETARG_OID(1);
+	RbacOneself oneself;
+
+	require_rights_of(owner);
+	rbac_catalog_become_author(owner, &oneself);
+	SPI_connect();
+	if (SPI_execute(text_to_cstring(PG_GETARG_TEXT_PP(0)), true, 1) != SPI_OK_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("a query is one SELECT")));
+	SPI_finish();
+	rbac_catalog_be_oneself(&oneself);
+	PG_RETURN_VOID();
 }
 
 /*

@@ -24,7 +24,6 @@
  */
 #include "chat_rbac.h"
 
-#include "access/htup_details.h"
 #include "access/parallel.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
@@ -33,12 +32,10 @@
 #include "parser/parsetree.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 #include "utils/rls.h"
-#include "utils/syscache.h"
 
 struct RbacExecution
 {
@@ -194,7 +191,11 @@ mentions_views(const PlannedStmt *statement)
 	return false;
 }
 
-/* Does it read or change a table with policies, and is who asks held to them? */
+/*
+ * Does it read or change a table with policies to which who reads it is held?
+ * Each for itself: a view reads as its owner, and within a foreign key's cascade
+ * one is past the policies of one's own tables, and of no others.
+ */
 static bool
 is_under_policies(const PlannedStmt *statement)
 {
@@ -203,17 +204,10 @@ is_under_policies(const PlannedStmt *statement)
 	foreach(cell, statement->rtable)
 	{
 		const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
-		HeapTuple	tuple;
-		bool		has_policies;
 
-		if (entry->rtekind != RTE_RELATION || entry->relkind == RELKIND_VIEW)
-			continue;
-		tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(entry->relid));
-		has_policies = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
-		if (HeapTupleIsValid(tuple))
-			ReleaseSysCache(tuple);
-		if (has_policies)
-			return !InNoForceRLSOperation() && !has_bypassrls_privilege(GetUserId());
+		if (entry->rtekind == RTE_RELATION && entry->relkind != RELKIND_VIEW &&
+			check_enable_rls(entry->relid, rbac_entry_reader(statement, entry), true) == RLS_ENABLED)
+			return true;
 	}
 	return false;
 }
@@ -464,6 +458,8 @@ run_execution(RBAC_RUN_PARAMETERS)
 
 	if (!IsParallelWorker())
 	{
+		if (!decides)
+			rbac_authz_resume(query->estate->es_query_cxt);
 		if (!dlist_is_empty(&executions))
 			execution = find_execution(query);
 		if (copies)

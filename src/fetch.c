@@ -301,14 +301,13 @@ rbac_fetch_past(RbacProtection *form, int nkeys, const RbacColumn *keys, const i
 {
 	RbacFetch  *fetch = find_fetch(form, nkeys, keys, true);
 	RbacRow    *rows;
-	Oid			save_user;
-	int			save_context;
+	RbacOneself oneself;
 
 	if (OidIsValid(fetch->index))
 		return read_by_index(form, fetch, values, nrows);
-	rbac_catalog_become_reader(form->relid, &save_user, &save_context);
+	rbac_catalog_become_reader(form->relid, &oneself);
 	rows = read_by_query(form, fetch, values, nrows);
-	SetUserIdAndSecContext(save_user, save_context);
+	rbac_catalog_be_oneself(&oneself);
 	return rows;
 }
 
@@ -318,7 +317,7 @@ rbac_fetch_past(RbacProtection *form, int nkeys, const RbacColumn *keys, const i
 static double
 expected_rows(SPIPlanPtr plan)
 {
-	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	CachedPlan *cached = rbac_catalog_decide_plan(plan);
 	double		result = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
 
 	ReleaseCachedPlan(cached, NULL);
@@ -461,8 +460,7 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 {
 	char	   *blanks = palloc(form->nplaces + 1);
 	int			guc_level = NewGUCNestLevel();
-	Oid			save_user;
-	int			save_context;
+	RbacOneself oneself;
 	bool		result = true;
 
 	/*
@@ -475,7 +473,7 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 	for (int i = 0; i < form->nplaces; i++)
 		blanks[i] = nulls[i] ? 'n' : ' ';
 	blanks[form->nplaces] = '\0';
-	rbac_catalog_become_reader(form->relid, &save_user, &save_context);
+	rbac_catalog_become_reader(form->relid, &oneself);
 	SPI_connect();
 	if (form->presence[by_key] == NULL)
 		form->presence[by_key] = prepare_presence(form, by_key);
@@ -488,7 +486,7 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 		result = SPI_processed > 0;
 	}
 	SPI_finish();
-	SetUserIdAndSecContext(save_user, save_context);
+	rbac_catalog_be_oneself(&oneself);
 	AtEOXact_GUC(false, guc_level);
 	return result;
 }

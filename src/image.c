@@ -49,6 +49,8 @@ typedef enum ImageKind
 	IMAGE_DATETIME,				/* date, time, timestamp, and those with zones */
 	IMAGE_BY_JSONB,				/* by to_jsonb(): floats, arrays of what has
 								 * JSON's form */
+	IMAGE_ENUMS,				/* an array of them, as one of texts by
+								 * to_jsonb() */
 	IMAGE_OTHER					/* by its output */
 } ImageKind;
 
@@ -174,9 +176,9 @@ kind_of(Oid type)
 			if (!OidIsValid(element))
 				return IMAGE_OTHER;
 			element = getBaseType(element);
-			if (element == JSONOID || (kind_of(element) == IMAGE_OTHER && get_typtype(element) != TYPTYPE_ENUM))
-				return IMAGE_OTHER;
-			return IMAGE_BY_JSONB;
+			if (get_typtype(element) == TYPTYPE_ENUM)
+				return IMAGE_ENUMS;
+			return element == JSONOID || kind_of(element) == IMAGE_OTHER ? IMAGE_OTHER : IMAGE_BY_JSONB;
 	}
 }
 
@@ -196,10 +198,10 @@ prepare_column(ImageColumn *column, Form_pg_attribute attr, MemoryContext contex
 	column->kind = kind_of(column->type);
 	getTypeOutputInfo(column->type, &output, &is_varlena);
 	fmgr_info_cxt(output, &column->output, context);
-	if (column->kind == IMAGE_BY_JSONB)
+	if (column->kind == IMAGE_BY_JSONB || column->kind == IMAGE_ENUMS)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
-		Node	   *value = (Node *) makeNullConst(column->type, -1, attr->attcollation);
+		Node	   *value = (Node *) makeNullConst(column->kind == IMAGE_ENUMS ? TEXTARRAYOID : column->type, -1, attr->attcollation);
 
 		fmgr_info_cxt(F_TO_JSONB, &column->convert, context);
 		fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(value), InvalidOid,
@@ -493,6 +495,25 @@ begins_at_one(const ImageColumn *column, Datum value)
 	return true;
 }
 
+/* to_jsonb() would write an enum by a cast to json that its owner has made, who so could say anything. */
+static Datum
+enums_as_texts(Datum value)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	Datum	   *elements;
+	bool	   *nulls;
+	int			nelements;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), sizeof(Oid), true, TYPALIGN_INT, &elements, &nulls, &nelements);
+	for (int i = 0; i < nelements; i++)
+	{
+		if (!nulls[i])
+			elements[i] = CStringGetTextDatum(DatumGetCString(DirectFunctionCall1(enum_out, elements[i])));
+	}
+	return PointerGetDatum(construct_md_array(elements, nulls, ARR_NDIM(array), ARR_DIMS(array), ARR_LBOUND(array),
+											  TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /* What a value is in JSON; one that is a digest instead, as it is or by its text, says false. */
 static bool
 json_value(ImageColumn *column, Datum value, SettingsLevel *level, JsonbValue *json)
@@ -534,12 +555,13 @@ json_value(ImageColumn *column, Datum value, SettingsLevel *level, JsonbValue *j
 		case IMAGE_DATETIME:
 			*json = datetime_value(column->type, value);
 			return true;
+		case IMAGE_ENUMS:
 		case IMAGE_BY_JSONB:
 			if (begins_at_one(column, value))
 			{
 				if (column->varies)
 					need_settings(level);
-				jsonb = DatumGetJsonbP(FunctionCall1(&column->convert, value));
+				jsonb = DatumGetJsonbP(FunctionCall1(&column->convert, column->kind == IMAGE_ENUMS ? enums_as_texts(value) : value));
 				*json = binary_value(jsonb);
 				return !column->unbounded || !has_many_digits(jsonb);
 			}

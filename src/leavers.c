@@ -109,12 +109,10 @@ count_past(Oid relid, const char *query)
 {
 	Snapshot	snapshot;
 	SPIPlanPtr	plan;
-	Oid			save_user;
-	int			save_context;
-	int			level = NewGUCNestLevel();
+	RbacOneself oneself;
 	int64		result;
 
-	rbac_catalog_become_reader(relid, &save_user, &save_context);
+	rbac_catalog_become_reader(relid, &oneself);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	SPI_connect();
 	plan = SPI_prepare(query, 0, NULL);
@@ -126,9 +124,7 @@ count_past(Oid relid, const char *query)
 	result = rbac_catalog_int64(0, 1, NULL);
 	SPI_finish();
 	UnregisterSnapshot(snapshot);
-	SetUserIdAndSecContext(save_user, save_context);
-	/* nor does what the owner has put there change settings of the session's */
-	AtEOXact_GUC(false, level);
+	rbac_catalog_be_oneself(&oneself);
 	return result;
 }
 
@@ -166,15 +162,14 @@ change_rows(Oid relid, const char *statement, const char *path)
 {
 	bool		as_owner = is_above() && has_privs_of_role(GetUserId(), rbac_catalog_owner(relid));
 	int			level = NewGUCNestLevel();
-	Oid			save_user = InvalidOid;
-	int			save_context = 0;
+	RbacOneself oneself;
 	int			rc;
 	int64		result;
 
 	if (get_rel_namespace(relid) != get_rel_namespace(rbac_catalog_relation("member")))
 		set_search_path(path);
 	if (as_owner)
-		rbac_catalog_become_reader(relid, &save_user, &save_context);
+		rbac_catalog_become_reader(relid, &oneself);
 	SPI_connect();
 	rc = SPI_execute(statement, false, 0);
 	if (rc != SPI_OK_UPDATE && rc != SPI_OK_DELETE)
@@ -182,7 +177,7 @@ change_rows(Oid relid, const char *statement, const char *path)
 	result = (int64) SPI_processed;
 	SPI_finish();
 	if (as_owner)
-		SetUserIdAndSecContext(save_user, save_context);
+		rbac_catalog_be_oneself(&oneself);
 	/* what a trigger sets stays, unless it had another's rights */
 	AtEOXact_GUC(!as_owner, level);
 	return result;

@@ -188,14 +188,19 @@ link_query(LinkPlan *plan)
 	return sql;
 }
 
-/* Act as the owner of a link table, past its policies; as oneself for "linked". */
+/* Act as the owner of a link table, past its policies; stay oneself for "linked". */
 static void
-become_reader(const LinkPlan *plan, Oid *save_user, int *save_context)
+become_reader(const LinkPlan *plan, RbacOneself * oneself)
 {
 	if (OidIsValid(plan->reads))
-		rbac_catalog_become_reader(plan->reads, save_user, save_context);
-	else
-		GetUserIdAndSecContext(save_user, save_context);
+		rbac_catalog_become_reader(plan->reads, oneself);
+}
+
+static void
+be_oneself(const LinkPlan *plan, const RbacOneself * oneself)
+{
+	if (OidIsValid(plan->reads))
+		rbac_catalog_be_oneself(oneself);
 }
 
 /*
@@ -255,8 +260,7 @@ link_plan(const LinkKey *key, LinkPlan *out)
 	LinkPlan	fresh = {0};
 	SPIPlanPtr	prepared;
 	Oid			types[2] = {INT8OID, INT8OID};
-	Oid			save_user;
-	int			save_context;
+	RbacOneself oneself;
 	char	   *sql;
 
 	if (plans == NULL)
@@ -286,7 +290,7 @@ link_plan(const LinkKey *key, LinkPlan *out)
 	if (sql == NULL)
 		return false;
 	/* whose policies it is under is settled when it is prepared */
-	become_reader(&fresh, &save_user, &save_context);
+	become_reader(&fresh, &oneself);
 	SPI_connect();
 	prepared = SPI_prepare(sql, 2, types);
 	if (prepared == NULL)
@@ -303,7 +307,7 @@ link_plan(const LinkKey *key, LinkPlan *out)
 	SPI_keepplan(prepared);
 	*plan = fresh;
 	SPI_finish();
-	SetUserIdAndSecContext(save_user, save_context);
+	be_oneself(&fresh, &oneself);
 	*out = fresh;
 	return true;
 }
@@ -317,14 +321,13 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 	RbacIdSet  *result;
 	Datum		args[2];
 	int64	   *ids;
-	Oid			save_user;
-	int			save_context;
+	RbacOneself oneself;
 	KeptPlan   *kept = plan->kept;
 	volatile int rc = 0;
 
 	args[0] = Int64GetDatum(grants->org);
 	args[1] = Int64GetDatum(grants->member);
-	become_reader(plan, &save_user, &save_context);
+	become_reader(plan, &oneself);
 	SPI_connect();
 	kept->running++;
 	PG_TRY();
@@ -344,7 +347,7 @@ read_ids(const LinkPlan *plan, const RbacGrants *grants, MemoryContext context)
 		ids[i] = rbac_catalog_int64(i, 1, NULL);
 	result = rbac_reach_idset(context, ids, (int) SPI_processed);
 	SPI_finish();
-	SetUserIdAndSecContext(save_user, save_context);
+	be_oneself(plan, &oneself);
 	return result;
 }
 

@@ -125,12 +125,11 @@ read_parent(const RbacProtection *form, RbacProtection *parent, const int64 *val
 	RbacRow    *rows;
 	int			nrows;
 	bool		judged;
-	Oid			save_user;
-	int			save_context;
+	RbacOneself oneself;
 
-	rbac_catalog_become_reader(parent->relid, &save_user, &save_context);
+	rbac_catalog_become_reader(parent->relid, &oneself);
 	rows = rbac_fetch_rows(parent, nkeys, keys, values, &nrows, &judged);
-	SetUserIdAndSecContext(save_user, save_context);
+	rbac_catalog_be_oneself(&oneself);
 	return nrows > 0 ? rows : NULL;
 }
 

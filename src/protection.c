@@ -153,29 +153,47 @@ rbac_protection_column(Relation rel, const char *name)
 	return column;				/* not reached */
 }
 
-/* column = literal, as the policies say it: in terms of the column's type. */
+/* column = literal, as the policies say it: in terms of the column's type, and as who chose both. */
 static ExprState *
-compile_equals(Relation rel, AttrNumber attnum, const char *literal)
+compile_equals(const RbacProtection *form, Relation rel, AttrNumber attnum, const char *literal)
 {
 	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
 	ParseState *pstate = make_parsestate(NULL);
 	CaseTestExpr *value = makeNode(CaseTestExpr);
 	Const	   *other = makeConst(UNKNOWNOID, -1, InvalidOid, -2, CStringGetDatum(pstrdup(literal)), false, false);
 	Node	   *expr;
+	Node	   *left;
+	ExprState  *result;
+	RbacOneself oneself;
 
 	value->typeId = attr->atttypid;
 	value->typeMod = attr->atttypmod;
 	value->collation = attr->attcollation;
+	rbac_catalog_become_author(rbac_catalog_owner(form->root), &oneself);
 	expr = (Node *) make_op(pstate, list_make2(makeString("pg_catalog"), makeString("=")),
 							(Node *) value, (Node *) other, NULL, -1);
 	assign_expr_collations(pstate, expr);
 	free_parsestate(pstate);
-	return ExecInitExpr(expression_planner((Expr *) expr), NULL);
+
+	/*
+	 * a cast of the owner's would be run by who asks who may see a row, a
+	 * superuser perhaps
+	 */
+	for (left = linitial(castNode(OpExpr, expr)->args); IsA(left, RelabelType); left = (Node *) ((RelabelType *) left)->arg)
+		;
+	if (!IsA(left, CaseTestExpr))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of protected table \"%s\" cannot be tested", NameStr(attr->attname), RelationGetRelationName(rel)),
+				 errdetail("Type %s has no operator \"=\" of its own.", format_type_be(attr->atttypid))));
+	result = ExecInitExpr(expression_planner((Expr *) expr), NULL);
+	rbac_catalog_be_oneself(&oneself);
+	return result;
 }
 
 /* A test of a column against what the specification says: NULL is null. */
 static RbacTest
-compile_test(Relation rel, const char *column, const char *against)
+compile_test(const RbacProtection *form, Relation rel, const char *column, const char *against)
 {
 	RbacTest	test = {0};
 
@@ -189,7 +207,7 @@ compile_test(Relation rel, const char *column, const char *against)
 	else
 	{
 		test.kind = RBAC_TEST_LITERAL;
-		test.equals = compile_equals(rel, test.column.attnum, against);
+		test.equals = compile_equals(form, rel, test.column.attnum, against);
 	}
 	return test;
 }
@@ -238,7 +256,7 @@ compile_relations(RbacProtection *form, Relation rel, const RbacCatalogScope *sc
 			continue;
 		}
 		test = &relation->tests[relation->ntests++];
-		*test = compile_test(rel, rbac_catalog_text(i, 3), rbac_catalog_text(i, 4));
+		*test = compile_test(form, rel, rbac_catalog_text(i, 3), rbac_catalog_text(i, 4));
 		relation->personal |= test->kind == RBAC_TEST_MEMBER || test->kind == RBAC_TEST_MEMBERS;
 	}
 	MemoryContextSwitchTo(old);
@@ -305,9 +323,9 @@ compile_actions(RbacProtection *form, Relation rel, const RbacCatalogScope *scop
 			action->column = rbac_protection_column(rel, column);
 			form->ruled[action->command] = bms_add_member(form->ruled[action->command], action->column.attnum);
 			if (rbac_catalog_bool(i, 3))
-				action->from = compile_test(rel, column, rbac_catalog_text(i, 4));
+				action->from = compile_test(form, rel, column, rbac_catalog_text(i, 4));
 			if (rbac_catalog_bool(i, 5))
-				action->to = compile_test(rel, column, rbac_catalog_text(i, 6));
+				action->to = compile_test(form, rel, column, rbac_catalog_text(i, 6));
 		}
 		action->requires = RBAC_NEEDS_OWNER;
 		action->into = RBAC_NEEDS_NOTHING;

@@ -574,7 +574,7 @@ rbac_token_asker(RbacAsker *asker)
 void
 rbac_token_admit(const RbacAsker *asker, const RbacGrants *grants)
 {
-	if (asker->identity.source != RBAC_BY_TOKEN)
+	if (asker->identity.source != RBAC_BY_TOKEN || asker->admitted)
 		return;
 	if (grants->standing == RBAC_NOBODY)
 		refuse("no member with that subject");

@@ -171,6 +171,49 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_org_of(text, regclass, name, jsonb) IS 'Internal to protect(): the org column of another table: the given one, or one of the same name; NULL if it has none.';
 
+CREATE FUNCTION chat_rbac.try_query(query text, owner regrole) RETURNS void
+LANGUAGE C STABLE STRICT COST 1000
+AS 'MODULE_PATHNAME', 'chat_rbac_try_query';
+COMMENT ON FUNCTION chat_rbac.try_query(text, regrole) IS 'Internal to protect(): runs a SELECT as a role whose rights the caller has (else SQLSTATE 42501).';
+
+CREATE FUNCTION chat_rbac.has_literals(type oid) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	outer_type pg_type := (SELECT t FROM pg_type t WHERE t.oid = has_literals.type);
+BEGIN
+	/* whoever makes a policy or a view reads its literals, and a domain within such a value would run its checks with their rights */
+	CASE outer_type.typtype
+		WHEN 'd' THEN
+			RETURN chat_rbac.has_literals(outer_type.typbasetype);
+		WHEN 'b', 'e' THEN
+			RETURN (outer_type.typcategory <> 'A' OR (SELECT t.typtype <> 'd' FROM pg_type t WHERE t.oid = outer_type.typelem) AND chat_rbac.has_literals(outer_type.typelem))
+				AND NOT EXISTS (SELECT FROM pg_cast c WHERE c.castsource = outer_type.oid AND c.castcontext = 'i' AND c.castfunc >= 16384);
+		WHEN 'r', 'm' THEN
+			RETURN (SELECT t.typtype <> 'd' AND chat_rbac.has_literals(t.oid) FROM pg_range r JOIN pg_type t ON t.oid = r.rngsubtype WHERE outer_type.oid IN (r.rngtypid, r.rngmultitypid));
+		ELSE
+			RETURN false;
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.has_literals(oid) IS 'Internal to protect(): can a column of this type be compared with a literal, and nothing be run by it but PostgreSQL''s own functions? Not of types made of domains, nor of such with an implicit cast by a function of somebody''s.';
+
+CREATE FUNCTION chat_rbac.spec_literal_column(place text, relation regclass, col text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coltype oid := (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = col);
+BEGIN
+	IF NOT chat_rbac.has_literals(coltype) THEN
+		PERFORM chat_rbac.spec_error(format('%s: column "%s" cannot be compared with a literal', place, col),
+			format('To read one of type %s would run what its owner has made of it.', coltype::regtype));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION chat_rbac.spec_literal_column(text, regclass, text) IS 'Internal to protect(): an error for a column that cannot be compared with a literal.';
+
 CREATE FUNCTION chat_rbac.spec_literal(place text, relation regclass, col text, literal jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -178,17 +221,20 @@ AS $$
 DECLARE
 	coltype text := (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = col);
 BEGIN
-	IF coltype LIKE 'char%' AND char_length(literal #>> '{}') > substring(coltype FROM '[(]([0-9]+)[)]')::int THEN
-		RAISE string_data_right_truncation;		-- as assigning it would, but casting it would not
-	END IF;
-	EXECUTE format('SELECT %L::%s = %1$L', literal #>> '{}', coltype);
-EXCEPTION
-	WHEN data_exception OR undefined_object OR integrity_constraint_violation THEN
-		PERFORM chat_rbac.spec_error(format('%s: %s is no value of column "%s"', place, literal, col),
-			format('The column is of type %s.', coltype));
-	WHEN undefined_function THEN
-		PERFORM chat_rbac.spec_error(format('%s: column "%s" cannot be tested', place, col),
-			format('Type %s has no operator "=".', coltype));
+	PERFORM chat_rbac.spec_literal_column(place, relation, col);
+	BEGIN
+		IF coltype LIKE 'char%' AND char_length(literal #>> '{}') > substring(coltype FROM '[(]([0-9]+)[)]')::int THEN
+			RAISE string_data_right_truncation;		-- as assigning it would, but casting it would not
+		END IF;
+		PERFORM chat_rbac.try_query(format('SELECT %L::%s = %1$L', literal #>> '{}', coltype), (SELECT c.relowner FROM pg_class c WHERE c.oid = relation));
+	EXCEPTION
+		WHEN data_exception OR undefined_object OR integrity_constraint_violation THEN
+			PERFORM chat_rbac.spec_error(format('%s: %s is no value of column "%s"', place, literal, col),
+				format('The column is of type %s.', coltype));
+		WHEN undefined_function THEN
+			PERFORM chat_rbac.spec_error(format('%s: column "%s" cannot be tested', place, col),
+				format('Type %s has no operator "=".', coltype));
+	END;
 END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_literal(text, regclass, text, jsonb) IS 'Internal to protect(): a literal that a column may be compared with.';

@@ -37,6 +37,7 @@ DECLARE
 	personal boolean := false;	-- the relation ties the row to who asks
 	people text;				-- the "$members" column
 	key text;
+	name text;
 	col text;
 	test jsonb;
 BEGIN
@@ -45,8 +46,8 @@ BEGIN
 		tests := ARRAY[format('chat_rbac.in_link(%s, %s, %L::regclass, %s)', key, what, relation, or_all)];
 		personal := true;
 	ELSE
-		FOR col, test IN SELECT * FROM jsonb_each(rel) LOOP
-			col := quote_ident(col);
+		FOR name, test IN SELECT * FROM jsonb_each(rel) LOOP
+			col := quote_ident(name);
 			CASE test #>> '{}'
 				WHEN '$member' THEN
 					tests := tests || format('%s = chat_rbac.member_scope(%s, %s)', col, what, or_all);
@@ -54,6 +55,9 @@ BEGIN
 				WHEN '$members' THEN
 					people := col;
 				ELSE
+					IF test <> 'null' THEN
+						PERFORM chat_rbac.spec_literal_column(format('relation "%s"', relname), relation, name);
+					END IF;
 					tests := tests || CASE
 						WHEN test = 'null' THEN format('%s IS NULL', col)
 						ELSE format('%s = %L', col, test #>> '{}') END;

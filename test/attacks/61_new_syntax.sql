@@ -15,28 +15,28 @@ SELECT v >= 160000 AS is_16, v >= 170000 AS is_17, v >= 180000 AS is_18 FROM (SE
 
 -- ---- memberships: a login is who may become it ----
 
-SELECT to_regrole('attack_60_sue') IS NULL AS missing \gset
+SELECT to_regrole('attack_61_sue') IS NULL AS missing \gset
 \if :missing
-	CREATE ROLE attack_60_sue LOGIN;
-	CREATE ROLE attack_60_heir LOGIN;
-	CREATE ROLE attack_60_other LOGIN;
+	CREATE ROLE attack_61_sue LOGIN;
+	CREATE ROLE attack_61_heir LOGIN;
+	CREATE ROLE attack_61_other LOGIN;
 \endif
 SET client_min_messages = error;
-GRANT attack_app TO attack_60_sue, attack_60_heir, attack_60_other;
-UPDATE chat_rbac.member SET login = 'attack_60_sue' WHERE (org_id, member_id) = (1, 5);
-SELECT lab.sees_own_only('Sue', 'SELECT labels FROM inbox.conversation', 'by the login one is its member', 'attack_60_sue');
-SELECT is(lab.run_as('', s, 'attack_60_heir'), '()' || E'\n', 'who is no member is nobody: ' || s) FROM unnest('{SELECT member FROM chat_rbac.whoami()}'::text[]) AS s;
-SELECT matches(lab.run_as('', 'SET ROLE attack_60_sue', 'attack_60_heir'), '^ERROR 42501', '... and does not become it');
+GRANT attack_app TO attack_61_sue, attack_61_heir, attack_61_other;
+UPDATE chat_rbac.member SET login = 'attack_61_sue' WHERE (org_id, member_id) = (1, 5);
+SELECT lab.sees_own_only('Sue', 'SELECT labels FROM inbox.conversation', 'by the login one is its member', 'attack_61_sue');
+SELECT is(lab.run_as('', s, 'attack_61_heir'), '()' || E'\n', 'who is no member is nobody: ' || s) FROM unnest('{SELECT member FROM chat_rbac.whoami()}'::text[]) AS s;
+SELECT matches(lab.run_as('', 'SET ROLE attack_61_sue', 'attack_61_heir'), '^ERROR 42501', '... and does not become it');
 \if :is_16
-	GRANT attack_60_sue TO attack_60_heir WITH INHERIT TRUE, SET FALSE;
-	GRANT attack_60_sue TO attack_60_other WITH INHERIT FALSE, SET FALSE;
-	SELECT is(lab.run_as('', 'SELECT member FROM chat_rbac.whoami()', r), E'()\n', 'who has its privileges, or just its name, is nobody: ' || r) FROM unnest('{attack_60_heir,attack_60_other}'::text[]) AS r;
-	SELECT lab.gets_nothing('', 'SELECT labels FROM inbox.conversation', '^$', '... and sees nothing', r) FROM unnest('{attack_60_heir,attack_60_other}'::text[]) AS r;
-	SELECT matches(lab.run_as('', 'SET ROLE attack_60_sue', r), '^ERROR 42501', '... and does not become it') FROM unnest('{attack_60_heir,attack_60_other}'::text[]) AS r;
-	SELECT is(lab.run_as('', 'EXPLAIN (GENERIC_PLAN, COSTS OFF) SELECT 1 FROM inbox.conversation WHERE labels = $1', 'attack_60_heir') ~ 'current_org', true, 'a plan for anybody has the policy');
-	REVOKE attack_60_sue FROM attack_60_heir, attack_60_other;
+	GRANT attack_61_sue TO attack_61_heir WITH INHERIT TRUE, SET FALSE;
+	GRANT attack_61_sue TO attack_61_other WITH INHERIT FALSE, SET FALSE;
+	SELECT is(lab.run_as('', 'SELECT member FROM chat_rbac.whoami()', r), E'()\n', 'who has its privileges, or just its name, is nobody: ' || r) FROM unnest('{attack_61_heir,attack_61_other}'::text[]) AS r;
+	SELECT lab.gets_nothing('', 'SELECT labels FROM inbox.conversation', '^$', '... and sees nothing', r) FROM unnest('{attack_61_heir,attack_61_other}'::text[]) AS r;
+	SELECT matches(lab.run_as('', 'SET ROLE attack_61_sue', r), '^ERROR 42501', '... and does not become it') FROM unnest('{attack_61_heir,attack_61_other}'::text[]) AS r;
+	SELECT is(lab.run_as('', 'EXPLAIN (GENERIC_PLAN, COSTS OFF) SELECT 1 FROM inbox.conversation WHERE labels = $1', 'attack_61_heir') ~ 'current_org', true, 'a plan for anybody has the policy');
+	REVOKE attack_61_sue FROM attack_61_heir, attack_61_other;
 \endif
-REVOKE attack_app FROM attack_60_sue, attack_60_heir, attack_60_other;
+REVOKE attack_app FROM attack_61_sue, attack_61_heir, attack_61_other;
 
 -- ---- MERGE ----
 
@@ -82,19 +82,19 @@ SELECT lab.state() AS before \gset
 	SELECT lab.log_out() \g /dev/null
 	SELECT is(count(*) - :events, 1::bigint, 'EXPLAIN that makes the rows'' texts is a read') FROM chat_rbac.audit_event WHERE operation = 'read';
 	-- server files stand for the client, to which functions cannot copy
-	SELECT to_regrole('attack_60_files') IS NULL AS missing \gset
+	SELECT to_regrole('attack_61_files') IS NULL AS missing \gset
 	\if :missing
-		CREATE ROLE attack_60_files LOGIN;
+		CREATE ROLE attack_61_files LOGIN;
 	\endif
 	SET client_min_messages = error;
-	GRANT attack_app, pg_write_server_files TO attack_60_files;
+	GRANT attack_app, pg_write_server_files TO attack_61_files;
 	CREATE FUNCTION lab.execute(statement text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE statement; END';
 	GRANT EXECUTE ON FUNCTION lab.execute TO PUBLIC;
-	SELECT lab.gets_nothing('Sue', format('SELECT lab.execute(%L)', s), '^ERROR 42501: permission "conversation.export"', 'without the right to export: ' || s, 'attack_60_files') FROM unnest(ARRAY[
+	SELECT lab.gets_nothing('Sue', format('SELECT lab.execute(%L)', s), '^ERROR 42501: permission "conversation.export"', 'without the right to export: ' || s, 'attack_61_files') FROM unnest(ARRAY[
 		'COPY (MERGE INTO own.kept AS t USING inbox.conversation AS c ON t.id = c.id WHEN NOT MATCHED THEN INSERT VALUES (c.id, c.labels::text) RETURNING *) TO ''/dev/null''',
 		'COPY (MERGE INTO inbox.conversation AS t USING (SELECT) AS s ON false WHEN NOT MATCHED BY SOURCE THEN UPDATE SET labels = t.labels RETURNING t.*) TO ''/dev/null''',
 		'COPY (SELECT JSON_ARRAY(SELECT labels FROM inbox.conversation)) TO ''/dev/null''']) AS s;
-	REVOKE attack_app, pg_write_server_files FROM attack_60_files;
+	REVOKE attack_app, pg_write_server_files FROM attack_61_files;
 \endif
 
 -- ---- MAINTAIN, and event triggers off ----
@@ -114,9 +114,9 @@ SELECT lab.state() AS before \gset
 	DROP INDEX inbox.never;
 	REVOKE MAINTAIN ON ALL TABLES IN SCHEMA inbox FROM attack_app;
 	SELECT matches(lab.run_as('Sue', 'SET event_triggers = off'), '^ERROR 42501', 'event triggers are not to be switched off');
-	GRANT SET ON PARAMETER event_triggers TO attack_60_other;		-- all databases have that
-	SELECT is(count(*), 1::bigint, 'who may is named by doctor()') FROM chat_rbac.doctor() WHERE object = 'setting event_triggers' AND finding ~ '^attack_60_other ';
-	REVOKE SET ON PARAMETER event_triggers FROM attack_60_other;
+	GRANT SET ON PARAMETER event_triggers TO attack_61_other;		-- all databases have that
+	SELECT is(count(*), 1::bigint, 'who may is named by doctor()') FROM chat_rbac.doctor() WHERE object = 'setting event_triggers' AND finding ~ '^attack_61_other ';
+	REVOKE SET ON PARAMETER event_triggers FROM attack_61_other;
 \endif
 
 -- ---- OLD and NEW, columns that are computed when read, periods ----
