@@ -90,7 +90,7 @@ rbac_catalog_become(Oid owner, Oid *save_user, int *save_context)
  * end of the transaction, as who that is, or settings for what comes next.
  */
 void
-rbac_catalog_become_reader(Oid relid, RbacOneself * oneself)
+rbac_catalog_become_reader(Oid relid, RbacOneself *oneself)
 {
 	Oid			owner = rbac_catalog_owner(relid);
 
@@ -129,7 +129,7 @@ rbac_catalog_become_reader(Oid relid, RbacOneself * oneself)
  * our rights, nor those of a superuser who just looks.
  */
 void
-rbac_catalog_become_author(Oid owner, RbacOneself * oneself)
+rbac_catalog_become_author(Oid owner, RbacOneself *oneself)
 {
 	oneself->guc_level = NewGUCNestLevel();
 	GetUserIdAndSecContext(&oneself->user, &oneself->context);
@@ -137,7 +137,7 @@ rbac_catalog_become_author(Oid owner, RbacOneself * oneself)
 }
 
 void
-rbac_catalog_be_oneself(const RbacOneself * oneself)
+rbac_catalog_be_oneself(const RbacOneself *oneself)
 {
 	SetUserIdAndSecContext(oneself->user, oneself->context);
 	AtEOXact_GUC(false, oneself->guc_level);

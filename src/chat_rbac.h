@@ -98,7 +98,7 @@ typedef struct RbacOneself
 	Oid			user;
 	int			context;
 	int			guc_level;
-}			RbacOneself;
+} RbacOneself;
 
 /* What a table was called, and where, when a query that names it was made. */
 typedef struct RbacTableName
@@ -110,9 +110,9 @@ typedef struct RbacTableName
 extern Oid	rbac_catalog_owner(Oid relid);
 extern Oid	rbac_catalog_relation(const char *name);
 extern void rbac_catalog_become(Oid owner, Oid *save_user, int *save_context);
-extern void rbac_catalog_become_reader(Oid relid, RbacOneself * oneself);
-extern void rbac_catalog_become_author(Oid owner, RbacOneself * oneself);
-extern void rbac_catalog_be_oneself(const RbacOneself * oneself);
+extern void rbac_catalog_become_reader(Oid relid, RbacOneself *oneself);
+extern void rbac_catalog_become_author(Oid owner, RbacOneself *oneself);
+extern void rbac_catalog_be_oneself(const RbacOneself *oneself);
 extern void rbac_catalog_take_name(Oid relid, RbacTableName *out);
 extern bool rbac_catalog_has_name(Oid relid, const RbacTableName *name);
 extern void rbac_catalog_open(RbacCatalogScope *scope);

@@ -190,14 +190,14 @@ link_query(LinkPlan *plan)
 
 /* Act as the owner of a link table, past its policies; stay oneself for "linked". */
 static void
-become_reader(const LinkPlan *plan, RbacOneself * oneself)
+become_reader(const LinkPlan *plan, RbacOneself *oneself)
 {
 	if (OidIsValid(plan->reads))
 		rbac_catalog_become_reader(plan->reads, oneself);
 }
 
 static void
-be_oneself(const LinkPlan *plan, const RbacOneself * oneself)
+be_oneself(const LinkPlan *plan, const RbacOneself *oneself)
 {
 	if (OidIsValid(plan->reads))
 		rbac_catalog_be_oneself(oneself);
