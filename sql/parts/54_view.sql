@@ -320,7 +320,7 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.make_view(text, regclass, jsonb, jsonb, text) IS 'Internal to create_view(): makes or replaces a view, which belongs to its reader or to the table''s owner.';
 
-CREATE FUNCTION chat_rbac.mask_triggers(relation regclass, protection jsonb) RETURNS TABLE (part regclass, name name, statement text)
+CREATE FUNCTION chat_rbac.mask_triggers(relation regclass, protection jsonb) RETURNS TABLE (part regclass, name name, statement text, arguments text[])
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -335,12 +335,11 @@ AS $$
 			GROUP BY a.attname, a.attnum) AS l
 		GROUP BY l.lifts)
 	SELECT p, 'chat_rbac_mask_' || m.n,
-		format('CREATE TRIGGER chat_rbac_mask_%s BEFORE UPDATE OF %s ON %s FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard_mask(%L, %L, %L)',
-			m.n, m.columns, p, (SELECT string_agg(l::text, '" or "') FROM chat_rbac.unnest(m.permissions) AS l),
-			m.columns, chat_rbac.policy_condition($1, protection, m.permissions))
+		format('CREATE TRIGGER chat_rbac_mask_%s BEFORE UPDATE OF %s ON %s FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard_mask', m.n, m.columns, p),
+		ARRAY[(SELECT string_agg(l::text, '" or "') FROM chat_rbac.unnest(m.permissions) AS l), m.columns, chat_rbac.policy_condition($1, protection, m.permissions)]
 	FROM masked m, chat_rbac.parts_of($1) AS p JOIN pg_class c ON c.oid = p WHERE NOT c.relispartition;
 $$;
-COMMENT ON FUNCTION chat_rbac.mask_triggers(regclass, jsonb) IS 'Internal to create_view() and doctor(): the triggers that keep masked columns of a table and its children from being set by who may not see them.';
+COMMENT ON FUNCTION chat_rbac.mask_triggers(regclass, jsonb) IS 'Internal to create_view() and doctor(): the triggers that keep masked columns of a table and its children from being set by who may not see them; each by the statement up to its arguments, and these.';
 
 CREATE FUNCTION chat_rbac.add_mask_triggers(relation regclass, protection jsonb, part regclass DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -351,7 +350,7 @@ DECLARE
 BEGIN
 	FOR made IN SELECT * FROM chat_rbac.mask_triggers(relation, protection) AS m WHERE m.part = coalesce(add_mask_triggers.part, m.part)
 		AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.part AND t.tgname = m.name) LOOP
-		EXECUTE made.statement;
+		EXECUTE format('%s(%s)', made.statement, (SELECT string_agg(quote_literal(a), ', ' ORDER BY n) FROM unnest(made.arguments) WITH ORDINALITY AS u (a, n)));
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', made.part, made.name);
 	END LOOP;
 END

@@ -63,10 +63,12 @@ LANGUAGE sql STABLE ROWS 1
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
 	SELECT 'error', m.part::text, format('masked columns may be set by who may not see them: trigger "%s" is %s', m.name,
-			CASE WHEN t.oid IS NULL THEN 'missing' WHEN pg_get_triggerdef(t.oid) <> m.statement THEN 'not the one that create_view() made' ELSE 'not ENABLE ALWAYS' END),
+			CASE WHEN t.oid IS NULL THEN 'missing' WHEN NOT o.is_ours THEN 'not the one that create_view() made' ELSE 'not ENABLE ALWAYS' END),
 		chat_rbac.protect_again(relation)
 	FROM chat_rbac.mask_triggers(relation, spec) AS m LEFT JOIN pg_trigger t ON t.tgrelid = m.part AND t.tgname = m.name
-	WHERE NOT coalesce(t.tgenabled = 'A' AND pg_get_triggerdef(t.oid) = m.statement, false);
+	CROSS JOIN LATERAL (SELECT starts_with(pg_get_triggerdef(t.oid), m.statement || '(')
+		AND t.tgargs = (SELECT string_agg(convert_to(a, getdatabaseencoding()) || decode('00', 'hex'), '' ORDER BY n) FROM unnest(m.arguments) WITH ORDINALITY AS u (a, n))) AS o (is_ours)
+	WHERE NOT coalesce(t.tgenabled = 'A' AND o.is_ours, false);
 END;
 COMMENT ON FUNCTION chat_rbac.mask_findings(regclass, jsonb) IS 'Internal to doctor(): triggers of masked columns that are missing, altered or disabled.';
 

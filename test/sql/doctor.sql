@@ -27,7 +27,7 @@ INSERT INTO chat_rbac.unit (org_id, unit_id, kind, name) VALUES (1, 1, 'team', '
 INSERT INTO chat_rbac.member (org_id, member_id, name, login) VALUES (1, 7, 'Ali', 'regress_chat_rbac_agent');
 
 SET ROLE regress_chat_rbac_owner;
-CREATE TABLE regress_doctor.customer (org_id bigint NOT NULL, id bigint NOT NULL, owner_id bigint, phone text, PRIMARY KEY (org_id, id));
+CREATE TABLE regress_doctor.customer (org_id bigint NOT NULL, id bigint NOT NULL, owner_id bigint, phone text, source text, PRIMARY KEY (org_id, id));
 CREATE INDEX ON regress_doctor.customer (org_id, owner_id);
 CREATE TABLE regress_doctor.chat (
 	org_id bigint NOT NULL, id bigint NOT NULL, team_id bigint NOT NULL, assignee_id bigint, customer_id bigint, body text,
@@ -35,7 +35,7 @@ CREATE TABLE regress_doctor.chat (
 CREATE TABLE regress_doctor.chat_1 PARTITION OF regress_doctor.chat FOR VALUES IN (1);
 CREATE INDEX chat_team_idx ON regress_doctor.chat (org_id, team_id);
 CREATE INDEX chat_assignee_idx ON regress_doctor.chat (org_id, assignee_id);
-SELECT chat_rbac.protect('regress_doctor.customer', '{"resource": "customer", "org": "org_id", "relations": {"own": {"owner_id": "$member"}}}') \g /dev/null
+SELECT chat_rbac.protect('regress_doctor.customer', '{"resource": "customer", "org": "org_id", "relations": {"own": {"owner_id": "$member"}, "odd": {"owner_id": "$member", "source": "a\\b''c"}}}') \g /dev/null
 SELECT chat_rbac.protect('regress_doctor.chat', '{"resource": "conversation", "org": "org_id", "units": {"team": "team_id"}, "relations": {"own": {"assignee_id": "$member"}},
   "actions": [{"on": "insert", "requires": "conversation.start"}, {"on": "update", "requires": "conversation.edit"}]}') \g /dev/null
 SELECT chat_rbac.create_view('regress_doctor.customer', '{"view": "regress_doctor.card", "masks": {"phone": {"with": "phone", "lifted_by": "customer.view_phone"}}, "grant": ["regress_chat_rbac_app"]}') \g /dev/null
@@ -164,6 +164,8 @@ SELECT * FROM public.broken_by('ALTER VIEW regress_doctor.card OWNER TO regress_
 SELECT * FROM public.broken_by('CREATE OR REPLACE VIEW regress_doctor.card WITH (security_barrier = true) AS SELECT * FROM regress_doctor.customer WHERE org_id = chat_rbac.current_org()');
 SELECT * FROM public.broken_by('ALTER TABLE regress_doctor.customer DISABLE TRIGGER chat_rbac_mask_1');
 SELECT * FROM public.broken_by('DROP TRIGGER chat_rbac_mask_1 ON regress_doctor.customer');
+SELECT * FROM public.broken_by('DROP TRIGGER chat_rbac_mask_1 ON regress_doctor.customer', 'CREATE TRIGGER chat_rbac_mask_1 BEFORE UPDATE OF phone ON regress_doctor.customer FOR EACH ROW EXECUTE FUNCTION chat_rbac.guard_mask(''customer.view_phone'', ''phone'', ''true'')',
+	'ALTER TABLE regress_doctor.customer ENABLE ALWAYS TRIGGER chat_rbac_mask_1');
 SELECT * FROM public.broken_by('GRANT SELECT ON regress_doctor.customer TO regress_chat_rbac_agent');
 SELECT * FROM public.broken_by('ALTER TABLE regress_doctor.customer RENAME phone TO telephone');
 SELECT severity, regexp_replace(object, '\d{4,}', 'NNNN'), finding, regexp_replace(fix, '\d{4,}', 'NNNN')
