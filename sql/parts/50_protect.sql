@@ -127,6 +127,15 @@ END
 $$;
 COMMENT ON FUNCTION chat_rbac.spec_key(text, regclass, name, jsonb, boolean) IS 'Internal to protect(): the id column of a table: the given one, or the primary key''s only column beside the org. It may be a generated one only if so said.';
 
+CREATE FUNCTION chat_rbac.spec_is_unique(relation regclass, col text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+		WHERE i.indrelid = relation AND a.attname = col AND i.indnkeyatts = 1 AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL);
+END;
+COMMENT ON FUNCTION chat_rbac.spec_is_unique(regclass, text) IS 'Internal to protect(): does the table have at most one row for each value of a column, in all orgs?';
+
 CREATE FUNCTION chat_rbac.spec_permission(place text, value jsonb) RETURNS chat_rbac.permission
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -612,6 +621,10 @@ BEGIN
 			'table', above::text,
 			'column', chat_rbac.spec_column('"parent"', relation, value -> 'column'),
 			'key', chat_rbac.spec_key('"parent"', above, (parts ->> 'org')::name, value -> 'key', generated => true)));
+		IF org IS NULL AND NOT chat_rbac.spec_is_unique(above, result #>> '{parent,key}') THEN
+			PERFORM chat_rbac.spec_error(format('"parent": column "%s" of table %s is not unique', result #>> '{parent,key}', above),
+				'Without "org", a row of another org could be taken for the parent.');
+		END IF;
 		IF chat_rbac.spec_leads_back(relation, result) THEN
 			PERFORM chat_rbac.spec_error(format('parents and linked tables lead back to table %s', relation));
 		END IF;

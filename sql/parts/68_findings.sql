@@ -139,7 +139,12 @@ BEGIN
 	UNION ALL
 	SELECT 'error', relation::text, format('policy "%s" also lets rows through', f.polname), format('DROP POLICY %I ON %s;', f.polname, relation)
 	FROM found f
-	WHERE f.polpermissive AND NOT EXISTS (SELECT FROM wanted w WHERE w.name = f.polname);
+	WHERE f.polpermissive AND NOT EXISTS (SELECT FROM wanted w WHERE w.name = f.polname)
+	UNION ALL
+	SELECT 'error', relation::text, format('column "%s" of its parent %s is not unique, and a row of another org could be taken for the parent', p ->> 'key', p ->> 'table'),
+		format('CREATE UNIQUE INDEX ON %s (%I);', p ->> 'table', p ->> 'key')
+	FROM (SELECT spec -> 'parent') AS parent (p)
+	WHERE p IS NOT NULL AND NOT spec ? 'org' AND NOT chat_rbac.spec_is_unique((p ->> 'table')::regclass, p ->> 'key');
 EXCEPTION WHEN OTHERS THEN
 	RETURN QUERY SELECT 'error', relation::text, 'its specification does not fit it: ' || SQLERRM, with_another;
 END

@@ -41,7 +41,7 @@ CREATE TABLE "Chat" (
 ALTER TABLE "Chat" ALTER body SET STORAGE EXTERNAL, ADD "is ""odd""" int, DROP gone_1;
 CREATE TABLE participant (org_id int NOT NULL, chat_id int NOT NULL, member_id bigint NOT NULL, PRIMARY KEY (org_id, chat_id, member_id));
 CREATE TABLE message (org_id bigint NOT NULL, id bigint NOT NULL, chat_id int NOT NULL, kind text, author_id bigint, body text,
-    rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id));
+    rid bigint NOT NULL DEFAULT nextval('rid'), mark int, PRIMARY KEY (org_id, id), UNIQUE (id));
 ALTER TABLE message ALTER body SET STORAGE EXTERNAL;
 CREATE TABLE reaction (id int PRIMARY KEY, emoji varchar(4), message_id bigint NOT NULL, rid bigint NOT NULL DEFAULT nextval('rid'), mark int);
 -- rows move between partitions; some of these have another layout
@@ -139,7 +139,7 @@ SELECT o, n, CASE WHEN model.dice(6, 'no team', s) > 0 THEN model.dice(45, 'team
   FROM (SELECT o, n, o || '.' || n FROM generate_series(1, 2) o, generate_series(1, CASE o WHEN 1 THEN 240 ELSE 60 END) n) v (o, n, s);
 -- rows older than a column and with ones that are no more
 ALTER TABLE "Chat" DROP gone_2, DROP gone_3, ADD late int DEFAULT 7;
-INSERT INTO message SELECT org_id, id * 2 + n, id, (ARRAY['reply', 'note'])[1 + n], model.some_member('author', id || ' ' || n), model.pick('message', 'body', 0, id || ' ' || n)
+INSERT INTO message SELECT org_id, 1000 * (org_id - 1) + id * 2 + n, id, (ARRAY['reply', 'note'])[1 + n], model.some_member('author', id || ' ' || n), model.pick('message', 'body', 0, id || ' ' || n)
   FROM "Chat", generate_series(0, 1) n WHERE (id + n) % 3 > 0;
 INSERT INTO reaction SELECT row_number() OVER (ORDER BY org_id, id), ':)', id FROM message WHERE org_id = 1 AND id % 2 = 0;
 INSERT INTO customer

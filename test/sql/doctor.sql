@@ -176,6 +176,8 @@ SELECT * FROM public.broken_by('ALTER TABLE regress_doctor.chat RENAME team_id T
 SELECT * FROM public.broken_by('ALTER TABLE regress_doctor.customer RENAME owner_id TO responsible');
 SELECT * FROM public.broken_by('ALTER TABLE regress_doctor.chat DROP assignee_id CASCADE');
 SELECT * FROM public.broken_by('DELETE FROM chat_rbac.known_permission WHERE name::text = ''customer.view_phone''');
+SELECT * FROM public.broken_by('ALTER TABLE regress_doctor.customer ADD number bigint CONSTRAINT number UNIQUE', 'CREATE TABLE regress_doctor.mark (id bigint PRIMARY KEY, of_number bigint)', 'CREATE INDEX ON regress_doctor.mark (of_number)',
+	'SELECT chat_rbac.protect(''regress_doctor.mark'', ''{"resource": "customer", "parent": {"table": "regress_doctor.customer", "column": "of_number", "key": "number"}}'')', 'ALTER TABLE regress_doctor.customer DROP CONSTRAINT number');
 
 \echo -- Partitions and children
 SELECT * FROM public.broken_by('ALTER EVENT TRIGGER chat_rbac_new_parts DISABLE', 'CREATE TABLE regress_doctor.chat_2 PARTITION OF regress_doctor.chat FOR VALUES IN (2)', 'ALTER EVENT TRIGGER chat_rbac_new_parts ENABLE ALWAYS');

@@ -198,6 +198,8 @@ SELECT regress_try('regress_inbox.message', '{"resource": "message", "org": "org
 SELECT regress_try('regress_inbox.message', '{"resource": "message", "org": "org_id", "parent": {"table": "regress_inbox.conversation", "column": "conversation_id"}, "relations": {}}');
 -- a key of more columns than org and id: which one?
 SELECT regress_try('regress_inbox.message', '{"resource": "message", "parent": {"table": "regress_inbox.conversation", "column": "conversation_id"}}');
+-- without the org, another org's row could be meant
+SELECT regress_try('regress_inbox.message', '{"resource": "message", "parent": {"table": "regress_inbox.conversation", "column": "conversation_id", "key": "id"}}');
 -- no table leads back to itself
 SELECT regress_try('regress_inbox.conversation', '{"resource": "conversation", "org": "org_id", "parent": {"table": "regress_inbox.conversation", "column": "customer_id"}}');
 SELECT regress_try('regress_inbox.conversation', '{"resource": "conversation", "org": "org_id", "relations": {"linked": {"linked": {"table": "regress_inbox.conversation", "column": "customer_id"}}}}');
