@@ -181,7 +181,7 @@ BEGIN
             RETURN QUERY SELECT x.rid FROM message x JOIN conversation c ON c.org_id = x.org_id AND c.id = x.conversation_id JOIN model.visible v ON v.rid = c.rid
                           WHERE act = 'view' OR c.rid IN (SELECT p.rid FROM model.conversations(o, m, 'message', act) p);
         WHEN 'attachment' THEN
-            RETURN QUERY SELECT x.rid FROM attachment x JOIN conversation c ON c.id = x.conversation_id JOIN model.visible v ON v.rid = c.rid
+            RETURN QUERY SELECT x.rid FROM attachment x JOIN conversation c ON c.rid = x.conversation_id JOIN model.visible v ON v.rid = c.rid
                           WHERE c.rid IN (SELECT p.rid FROM model.conversations(o, m, 'message', act) p);
         WHEN 'reply' THEN
             RETURN QUERY SELECT x.rid FROM reply x JOIN conversation c ON c.org_id = x.org_id AND c.id = x.conversation_id JOIN model.visible v ON v.rid = c.rid
