@@ -363,8 +363,10 @@ is_said_still(const QueryHold *hold)
 static const QueryHold *
 find_decided(const QueryHold *own)
 {
-	if (own->has_asker || !rbac_catalog_deciding)
-		return own->has_asker ? own : NULL;
+	if (own->has_asker)
+		return own;
+	if (!rbac_catalog_deciding)
+		return NULL;
 	for (const QueryHold *hold = holds; hold != NULL; hold = hold->next)
 	{
 		if (hold->has_asker && is_said_still(hold))

@@ -459,9 +459,14 @@ bool
 rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool by_key)
 {
 	char	   *blanks = palloc(form->nplaces + 1);
-	int			guc_level = NewGUCNestLevel();
 	RbacOneself oneself;
 	bool		result = true;
+
+	check_name(form);
+	for (int i = 0; i < form->nplaces; i++)
+		blanks[i] = nulls[i] ? 'n' : ' ';
+	blanks[form->nplaces] = '\0';
+	rbac_catalog_become_reader(form->relid, &oneself);
 
 	/*
 	 * the table may grow under the plan: by the key's index it is, whatever
@@ -469,11 +474,6 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 	 */
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	check_name(form);
-	for (int i = 0; i < form->nplaces; i++)
-		blanks[i] = nulls[i] ? 'n' : ' ';
-	blanks[form->nplaces] = '\0';
-	rbac_catalog_become_reader(form->relid, &oneself);
 	SPI_connect();
 	if (form->presence[by_key] == NULL)
 		form->presence[by_key] = prepare_presence(form, by_key);
@@ -487,6 +487,5 @@ rbac_fetch_is_there(RbacProtection *form, Datum *values, const bool *nulls, bool
 	}
 	SPI_finish();
 	rbac_catalog_be_oneself(&oneself);
-	AtEOXact_GUC(false, guc_level);
 	return result;
 }

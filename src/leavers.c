@@ -178,8 +178,8 @@ change_rows(Oid relid, const char *statement, const char *path)
 	SPI_finish();
 	if (as_owner)
 		rbac_catalog_be_oneself(&oneself);
-	/* what a trigger sets stays, unless it had another's rights */
-	AtEOXact_GUC(!as_owner, level);
+	/* what a trigger sets stays where it had the caller's rights */
+	AtEOXact_GUC(true, level);
 	return result;
 }
 
